@@ -1,0 +1,166 @@
+"""scikit-learn estimators: classifiers give the logit of each class, regressors their value."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attar.core.errors import InputError, UnsupportedError
+from attar.core.inputs import Inputs, SparseRows, Tensors
+from attar.core.model import Walk
+from attar.core.parts import Parts
+from attar.core.target import Logit, Target
+
+
+def adapt_estimator(estimator: Any) -> Any:
+    """Linear estimators offer `Linear`, trees `TreeEnsemble`, all others `Predictor`. Needs a fitted estimator."""
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError as problem:
+        raise InputError(f"{type(estimator).__name__} is not fitted; call fit first") from problem
+    if hasattr(estimator, "coef_") and hasattr(estimator, "intercept_") and not hasattr(estimator, "coefs_"):
+        return LinearEstimator(estimator)
+    if hasattr(estimator, "tree_"):
+        return TreeEstimator(estimator)
+    return Estimator(estimator)
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """Any estimator: outputs are each class's logit, log p / (1 - p), or the predicted value."""
+
+    estimator: Any
+
+    def predict(self, inputs: Inputs) -> Tensor:
+        table = rows_of_table(inputs)
+        if hasattr(self.estimator, "predict_proba"):
+            share = np.clip(self.estimator.predict_proba(table), 1e-12, 1 - 1e-12)
+            return torch.from_numpy(np.log(share) - np.log1p(-share))
+        if hasattr(self.estimator, "decision_function"):
+            margin = np.asarray(self.estimator.decision_function(table), dtype=float)
+            return torch.from_numpy(margin if margin.ndim == 2 else np.stack([-margin, margin], 1))
+        value = np.asarray(self.estimator.predict(table), dtype=float)
+        return torch.from_numpy(value if value.ndim == 2 else value[:, None])
+
+
+@dataclass(frozen=True)
+class LinearEstimator:
+    """W·x + b with the estimator's own coefficients; a binary classifier has outputs (-z, z)."""
+
+    estimator: Any
+
+    def predict(self, inputs: Inputs) -> Tensor:
+        weights, bias = self._outputs()
+        return _linear(inputs, weights) + bias
+
+    def coefficients(self, inputs: Inputs, target: Target) -> tuple[Parts, Tensor]:
+        if not isinstance(target, Logit):
+            raise UnsupportedError(f"W·x explains a logit, the target is {target!r}; ask for attar.Logit(class)")
+        weights, bias = self._outputs()
+        chosen = torch.as_tensor(target.index).expand(len(inputs))
+        if isinstance(inputs, SparseRows):
+            rows = weights[chosen[inputs.rows], inputs.columns]
+            return Parts({inputs.part: rows}), bias[chosen]
+        return Parts({"input": weights[chosen]}), bias[chosen]
+
+    def differentiate(self, inputs: Inputs, target: Target) -> tuple[Tensor, Parts]:
+        return target(self.predict(inputs)), self.coefficients(inputs, target)[0]
+
+    def _outputs(self) -> tuple[Tensor, Tensor]:
+        """W `Float[Tensor, "outputs features"]` and b `Float[Tensor, " outputs"]`."""
+        weights = torch.from_numpy(np.atleast_2d(np.asarray(self.estimator.coef_, dtype=float)))
+        bias = torch.from_numpy(np.atleast_1d(np.asarray(self.estimator.intercept_, dtype=float)))
+        bias = bias.expand(len(weights))
+        if hasattr(self.estimator, "classes_") and len(weights) == 1:
+            return torch.cat([-weights, weights]), torch.cat([-bias, bias])
+        return weights, bias
+
+
+@dataclass(frozen=True)
+class TreeEstimator:
+    """A decision tree. A classifier's outputs are the log-odds of each class in the leaf, with half an example of
+    each class added so that a pure leaf is finite; a regressor's is the leaf's mean."""
+
+    estimator: Any
+
+    def predict(self, inputs: Inputs) -> Tensor:
+        return self._values()[self._leaves(inputs)]
+
+    def walk(self, inputs: Inputs, target: Target) -> Walk:
+        """Every split on the path from the root changes the node's value; the change is the split column's.
+
+        Source: Saabas 2014, "Interpreting random forests" (treeinterpreter).
+        """
+        tree = self.estimator.tree_
+        values = target_of_nodes(self._values(), target, len(inputs))
+        leaves = self._leaves(inputs)
+        parent = np.full(tree.node_count, -1)
+        for children in (tree.children_left, tree.children_right):
+            inner = children >= 0
+            parent[children[inner]] = np.nonzero(inner)[0]
+        gain = np.zeros((len(inputs), tree.n_features))
+        rows = np.arange(len(inputs))
+        node = leaves.numpy().copy()
+        moving = parent[node] >= 0
+        while moving.any():
+            here, above = node[moving], parent[node[moving]]
+            np.add.at(
+                gain, (rows[moving], tree.feature[above]), values[rows[moving], here] - values[rows[moving], above]
+            )
+            node[moving] = above
+            moving = parent[node] >= 0
+        output = torch.from_numpy(values[rows, leaves.numpy()])
+        root = torch.from_numpy(values[:, 0].copy())
+        gains = torch.from_numpy(gain)
+        if isinstance(inputs, SparseRows):
+            steps = gains[inputs.rows, inputs.columns]
+            present = torch.zeros(len(inputs), dtype=torch.float64).index_add_(0, inputs.rows, steps)
+            return Walk(output, root, Parts({inputs.part: steps}), output - root - present)
+        return Walk(output, root, Parts({"input": gains}), torch.zeros(len(inputs), dtype=torch.float64))
+
+    def _leaves(self, inputs: Inputs) -> Tensor:
+        table = rows_of_table(inputs)
+        return torch.from_numpy(np.asarray(self.estimator.apply(table)))
+
+    def _values(self) -> Tensor:
+        tree = self.estimator.tree_
+        value = tree.value[:, 0, :]
+        if not hasattr(self.estimator, "classes_"):
+            return torch.from_numpy(value.copy())
+        weight = value / value.sum(1, keepdims=True) * tree.weighted_n_node_samples[:, None] + 0.5
+        share = weight / weight.sum(1, keepdims=True)
+        return torch.from_numpy(np.log(share) - np.log1p(-share))
+
+
+def target_of_nodes(values: Tensor, target: Target, count: int) -> np.ndarray:
+    """The target of every node for every example: `Float[ndarray, "batch nodes"]`."""
+    if not isinstance(target, Logit):
+        raise UnsupportedError(f"tree paths explain a logit or a value, the target is {target!r}; ask for attar.Logit")
+    return values.T[torch.as_tensor(target.index).expand(count)].numpy()
+
+
+def rows_of_table(inputs: Inputs) -> Any:
+    """A 2-D table for scikit-learn: a dense array, or a CSR matrix for sparse rows."""
+    if isinstance(inputs, SparseRows):
+        from scipy.sparse import csr_matrix
+
+        counts = inputs.counts.detach().numpy().astype(np.float64)
+        entries = (counts, (inputs.rows.numpy(), inputs.columns.numpy()))
+        return csr_matrix(entries, shape=(inputs.size, inputs.width)).astype(np.float32)
+    if isinstance(inputs, Tensors) and inputs.values.ndim == 2:
+        return inputs.values.detach().cpu().numpy()
+    raise InputError("a scikit-learn estimator explains tables: give a (rows, columns) array or sparse rows")
+
+
+def _linear(inputs: Inputs, weights: Tensor) -> Tensor:
+    if isinstance(inputs, SparseRows):
+        terms = weights.T[inputs.columns] * inputs.counts[:, None]
+        return torch.zeros(len(inputs), len(weights), dtype=torch.float64).index_add_(0, inputs.rows, terms.double())
+    if not isinstance(inputs, Tensors) or inputs.values.ndim != 2:
+        raise InputError("a linear estimator explains tables: give a (rows, columns) array or sparse rows")
+    return inputs.values.detach().cpu().double() @ weights.T

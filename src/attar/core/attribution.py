@@ -1,0 +1,181 @@
+"""The answer: how much each part of each input counted, and how far off that may be."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from attar.core.error import Error
+from attar.core.errors import InputError
+from attar.core.features import Features
+from attar.core.parts import Parts, joined
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Attribution:
+    """Values for the parts of a batch of examples.
+
+    `parts` has the rows and shape of the input's parts, or one row per feature once `carried`; `owners` says whose
+    each row is. Units are the target's (log-odds for a logit); positive supports the target. `output` is the
+    target's value; `reference` its value where the method's reference stands (None: the method has none);
+    `unassigned` what a complete method could give to no part. `error` is an L1 error per example.
+    `evaluations` counts model evaluations (forward or forward and backward) per example.
+    """
+
+    parts: Parts
+    owners: Mapping[str, Int[Tensor, " rows"]]
+    output: Float[Tensor, " batch"]
+    error: Error
+    evaluations: Int[Tensor, " batch"]
+    reference: Float[Tensor, " batch"] | None = None
+    unassigned: Float[Tensor, " batch"] | None = None
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    method: str = ""
+    target: str = ""
+    carried_by: str | None = None
+    single: bool = False
+
+    @property
+    def values(self) -> Tensor | Parts:
+        """A tensor for a tensor in; `Parts` by name otherwise."""
+        return next(iter(self.parts.values())) if self.single else self.parts
+
+    def __len__(self) -> int:
+        return len(self.output)
+
+    def residual(self) -> Float[Tensor, " batch"] | None:
+        """Completeness residual: output - reference - unassigned - sum of values. A check, never an error bar."""
+        if self.reference is None:
+            return None
+        rest = self.unassigned if self.unassigned is not None else torch.zeros_like(self.output)
+        total = self.parts.per_example(self.owners, len(self))
+        return self.output.double() - self.reference.double() - rest.double() - total
+
+    def carried(self, features: Features) -> "Attribution":
+        """The same answer for other features (atoms instead of subgraphs), by the features' shares."""
+        names = {features.name: features.names} if features.names is not None else {}
+        return replace(
+            self,
+            parts=Parts({features.name: features.carry(self.parts)}),
+            owners={features.name: features.owner},
+            names=names,
+            carried_by=features.rule,
+            single=False,
+        )
+
+    def of(self, example: int) -> Parts:
+        """One example's values, row by row summed over features."""
+        return Parts({n: rows[self.owners[n] == example] for n, rows in self.parts.per_row().items()})
+
+    def ranked(self, example: int, limit: int | None = None) -> list[tuple[str, float]]:
+        """The parts of one example with their values, the largest magnitude first.
+
+        For a single tensor the parts are its entries, named by their index.
+        """
+        named: list[tuple[str, float]] = []
+        for part, array in self.parts.items():
+            mine = (self.owners[part] == example).nonzero()[:, 0]
+            if self.single:
+                flat = array[mine[0]].flatten()
+                names = [_index_name(k, tuple(array.shape[1:])) for k in range(len(flat))]
+            else:
+                flat = Parts({part: array[mine]}).per_row()[part]
+                known = self.names.get(part)
+                names = [known[int(r)] if known is not None else f"{part} {k}" for k, r in enumerate(mine)]
+            named += list(zip(names, flat.tolist(), strict=True))
+        return sorted(named, key=lambda pair: -abs(pair[1]))[:limit]
+
+    def save(self, path: str | Path) -> None:
+        """Write to safetensors: arrays, and the provenance as text. Never a pickle."""
+        from safetensors.torch import save_file
+
+        arrays = {f"parts/{n}": a.contiguous() for n, a in self.parts.items()}
+        arrays |= {f"owners/{n}": a.contiguous() for n, a in self.owners.items()}
+        arrays |= {"output": self.output, "error": self.error.bound, "evaluations": self.evaluations}
+        for name in ("reference", "unassigned"):
+            if (array := getattr(self, name)) is not None:
+                arrays[name] = array
+        if self.error.reached is not None:
+            arrays["reached"] = self.error.reached
+        text: dict[str, Any] = {
+            "method": self.method,
+            "target": self.target,
+            "how": self.error.how,
+            "carried_by": self.carried_by,
+            "single": self.single,
+            "names": {k: list(v) for k, v in self.names.items()},
+        }
+        save_file(arrays, str(path), metadata={"attar": json.dumps(text)})
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Attribution":
+        """Read what `save` wrote. Raises `InputError` for a file that is not one."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(str(path), framework="pt") as file:
+                text = json.loads((file.metadata() or {})["attar"])
+                arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        except (SafetensorError, KeyError, OSError) as problem:
+            raise InputError(f"{path} is not an attribution saved by attar ({problem})") from problem
+        strip = {k: {n[len(k) + 1 :]: a for n, a in arrays.items() if n.startswith(k)} for k in ("parts", "owners")}
+        return cls(
+            parts=Parts(strip["parts"]),
+            owners=strip["owners"],
+            output=arrays["output"],
+            error=Error(arrays["error"], text["how"], arrays.get("reached")),
+            evaluations=arrays["evaluations"],
+            reference=arrays.get("reference"),
+            unassigned=arrays.get("unassigned"),
+            names=text["names"],
+            method=text["method"],
+            target=text["target"],
+            carried_by=text["carried_by"],
+            single=text["single"],
+        )
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{n} {tuple(a.shape)}" for n, a in self.parts.items())
+        worst = float(self.error.bound.max()) if len(self) else 0.0
+        return f"Attribution({shapes}; {self.method}; target {self.target}; error ≤ {worst:.3g}, {self.error.how})"
+
+
+def chained(pieces: list[Attribution]) -> Attribution:
+    """Attributions of consecutive chunks of examples as one."""
+    if len(pieces) == 1:
+        return pieces[0]
+    starts = torch.tensor([0] + [len(p) for p in pieces]).cumsum(0)
+    first = pieces[0]
+
+    def cat(name: str) -> Tensor | None:
+        arrays = [getattr(p, name) for p in pieces]
+        return None if arrays[0] is None else torch.cat(arrays)
+
+    reached = [p.error.reached for p in pieces]
+    bound = torch.cat([p.error.bound for p in pieces])
+    return replace(
+        first,
+        parts=joined([p.parts for p in pieces]),
+        owners={
+            n: torch.cat([p.owners[n] + s for p, s in zip(pieces, starts.tolist(), strict=False)]) for n in first.owners
+        },
+        output=torch.cat([p.output for p in pieces]),
+        error=Error(bound, first.error.how, None if reached[0] is None else torch.cat([r for r in reached if r is not None])),
+        evaluations=torch.cat([p.evaluations for p in pieces]),
+        reference=cat("reference"),
+        unassigned=cat("unassigned"),
+        names={n: [name for p in pieces for name in p.names[n]] for n in first.names},
+    )
+
+
+def _index_name(flat: int, shape: tuple[int, ...]) -> str:
+    index: list[int] = []
+    for size in reversed(shape):
+        flat, at = divmod(flat, size)
+        index.append(at)
+    return "[" + ", ".join(map(str, reversed(index))) + "]"

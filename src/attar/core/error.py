@@ -1,0 +1,30 @@
+"""How far off an attribution may be, and how that was found."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Error:
+    """The error of the values, per example: an L1 norm over all its entries, in units of the target.
+
+    `bound` is 0 where nothing was estimated. `how` names the estimate. `reached` is False for an example whose
+    budget ended before its tolerance. The completeness residual is never used as an error (it is no bound on it).
+    """
+
+    bound: Float[Tensor, " batch"]
+    how: str
+    reached: Tensor | None = None
+
+    def take(self, index: Int[Tensor, " examples"]) -> "Error":
+        return replace(
+            self, bound=self.bound[index], reached=None if self.reached is None else self.reached[index]
+        )
+
+
+def exact(count: int) -> Error:
+    """Nothing was estimated: the values are what the definition says, to rounding."""
+    return Error(torch.zeros(count), "exact: nothing was estimated")

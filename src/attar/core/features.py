@@ -1,0 +1,58 @@
+"""Which rows make up a feature: pixels → superpixels, bonds → atoms, subgraph counts → atoms."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from attar.core.errors import InputError
+from attar.core.parts import Parts
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """A list of (feature, row, share): this share of that row's attribution belongs to that feature."""
+
+    feature: Int[Tensor, " members"]
+    row: Int[Tensor, " members"]
+    share: Float[Tensor, " members"]
+
+
+@dataclass(frozen=True, eq=False)
+class Features:
+    """Named features over the rows of the parts of some inputs.
+
+    A partition (each row in one feature, share 1) is a group map; overlapping shares let one subgraph belong to
+    all its atoms. `owner` is the example of each feature, ascending. `rule` is the name under which a result that
+    was carried by it is reported.
+    """
+
+    name: str
+    rule: str
+    owner: Int[Tensor, " features"]
+    shares: Mapping[str, Share]
+    names: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.owner)
+
+    def carry(self, values: Parts) -> Float[Tensor, " features"]:
+        """What each feature gets of the rows' values."""
+        total = torch.zeros(len(self), dtype=next(iter(values.values())).dtype)
+        for part, rows in values.per_row().items():
+            if part in self.shares:
+                share = self.shares[part]
+                total.index_add_(0, share.feature, rows[share.row] * share.share.to(rows.dtype))
+        return total
+
+
+def groups(owner: Int[Tensor, " rows"], group: Int[Tensor, " rows"], part: str, name: str) -> Features:
+    """A partition from an integer map: rows of one example with one number are one feature."""
+    if owner.shape != group.shape:
+        raise InputError(f"the group map has {tuple(group.shape)} entries, expected one per row: {tuple(owner.shape)}")
+    keys = torch.stack([owner, group], 1)
+    unique, feature = torch.unique(keys, dim=0, return_inverse=True)
+    share = Share(feature, torch.arange(len(owner)), torch.ones(len(owner)))
+    return Features(name=name, rule="groups", owner=unique[:, 0], shares={part: share})

@@ -1,0 +1,19 @@
+"""A way to attribute: a frozen dataclass that names what it needs of a model and returns values."""
+
+from typing import Any, ClassVar, Protocol
+
+from attar.core.attribution import Attribution
+from attar.core.inputs import Inputs
+from attar.core.target import Target
+
+
+class Method(Protocol):
+    """Its repr is the provenance, its fields are the command-line options, it pickles.
+
+    A method sees one chunk of examples at a time and a resolved target; checks, chunks, model mode and
+    provenance are the verb's (`attar.attribute`).
+    """
+
+    needs: ClassVar[type]
+
+    def __call__(self, model: Any, inputs: Inputs, target: Target) -> Attribution: ...

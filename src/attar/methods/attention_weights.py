@@ -1,0 +1,37 @@
+"""Attention weights, read as importance."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from attar.core.attribution import Attribution
+from attar.core.error import exact
+from attar.core.inputs import Inputs
+from attar.core.model import Attending
+from attar.core.target import Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttentionWeights:
+    """How much attention each row (edge, token) gets, heads and layers averaged; between 0 and 1.
+
+    Not in units of the target and the same whatever the target: attention says where the model looks, not what it
+    makes of it. Kept because it is asked for; on the graph benchmark it scores at chance.
+    Source: Velickovic et al. 2018, arXiv:1710.10903; as attribution, Sanchez-Lengeling et al. 2020.
+    """
+
+    needs: ClassVar[type] = Attending
+
+    def __call__(self, model: Attending, inputs: Inputs, target: Target) -> Attribution:
+        layers = model.attention(inputs)
+        total = layers[0]
+        for other in layers[1:]:
+            total = total + other
+        return Attribution(
+            parts=total / len(layers),
+            owners={n: inputs.owners[n] for n in total},
+            output=target(model.predict(inputs)),
+            error=exact(len(inputs)),
+            evaluations=torch.full((len(inputs),), 2),
+        )

@@ -1,0 +1,34 @@
+"""Random values: the chance level that every score stands beside."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from attar.core.attribution import Attribution
+from attar.core.draws import draw
+from attar.core.error import exact
+from attar.core.inputs import Inputs
+from attar.core.model import Predictor
+from attar.core.target import Target
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomValues:
+    """Uniform numbers in [0, 1), one per entry: knows nothing of the model. No units, no sign.
+
+    An example's numbers depend on the seed and its own rows alone, not on the batch it stands in.
+    """
+
+    seed: int = 0
+
+    needs: ClassVar[type] = Predictor
+
+    def __call__(self, model: Predictor, inputs: Inputs, target: Target) -> Attribution:
+        return Attribution(
+            parts=draw(inputs, seed=(self.seed,), law="uniform"),
+            owners=inputs.owners,
+            output=target(model.predict(inputs)),
+            error=exact(len(inputs)),
+            evaluations=torch.ones(len(inputs), dtype=torch.long),
+        )
