@@ -1,5 +1,6 @@
 """A torch module, of any input: answers, gradients, layers, maps for CAM, attention weights."""
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ class TorchModel:
         maps = _as_parts(seen[str(self.pooled)], inputs, str(self.pooled))
         if self.mean:
             sizes = {n: torch.bincount(o, minlength=len(inputs)) for n, o in inputs.owners.items()}
-            maps = Parts({n: a / _per_row(sizes[n][inputs.owners[n]], a) for n, a in maps.items()})
+            maps = Parts({n: a / _places(sizes[n][inputs.owners[n]], a) for n, a in maps.items()})
         return maps, head.weight.detach().T
 
     def attention(self, inputs: Inputs) -> list[Parts]:
@@ -160,5 +161,6 @@ def _as_parts(output: object, inputs: Inputs, layer: str) -> Parts:
     return Parts(parts)
 
 
-def _per_row(sizes: Tensor, like: Tensor) -> Tensor:
-    return sizes.to(like.dtype).reshape(-1, *[1] * (like.ndim - 1))
+def _places(rows: Tensor, maps: Tensor) -> Tensor:
+    """How many rows and positions an example's maps are averaged over, laid out to divide them."""
+    return (rows * math.prod(maps.shape[2:])).to(maps.dtype).reshape(-1, *[1] * (maps.ndim - 1))

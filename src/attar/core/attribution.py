@@ -68,9 +68,10 @@ class Attribution:
             single=False,
         )
 
-    def of(self, example: int) -> Parts:
-        """One example's values, row by row summed over features."""
-        return Parts({n: rows[self.owners[n] == example] for n, rows in self.parts.per_row().items()})
+    def by_example(self, part: str) -> tuple[Tensor, ...]:
+        """For each example the values of the rows it owns in this part, summed over features."""
+        rows = self.parts.per_row()[part]
+        return rows.split(torch.bincount(self.owners[part], minlength=len(self)).tolist())
 
     def ranked(self, example: int, limit: int | None = None) -> list[tuple[str, float]]:
         """The parts of one example with their values, the largest magnitude first.
@@ -94,8 +95,8 @@ class Attribution:
         """Write to safetensors: arrays, and the provenance as text. Never a pickle."""
         from safetensors.torch import save_file
 
-        arrays = {f"parts/{n}": a.contiguous() for n, a in self.parts.items()}
-        arrays |= {f"owners/{n}": a.contiguous() for n, a in self.owners.items()}
+        arrays = {f"parts/{n}": a for n, a in self.parts.items()}
+        arrays |= {f"owners/{n}": a for n, a in self.owners.items()}
         arrays |= {"output": self.output, "error": self.error.bound, "evaluations": self.evaluations}
         for name in ("reference", "unassigned"):
             if (array := getattr(self, name)) is not None:
@@ -109,8 +110,10 @@ class Attribution:
             "carried_by": self.carried_by,
             "single": self.single,
             "names": {k: list(v) for k, v in self.names.items()},
+            "order": list(self.parts),  # safetensors keeps none
         }
-        save_file(arrays, str(path), metadata={"attar": json.dumps(text)})
+        packed = {n: a.clone(memory_format=torch.contiguous_format) for n, a in arrays.items()}
+        save_file(packed, str(path), metadata={"attar": json.dumps(text)})
 
     @classmethod
     def load(cls, path: str | Path) -> "Attribution":
@@ -121,23 +124,22 @@ class Attribution:
             with safe_open(str(path), framework="pt") as file:
                 text = json.loads((file.metadata() or {})["attar"])
                 arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        except (SafetensorError, KeyError, OSError) as problem:
+            return cls(
+                parts=Parts({n: arrays[f"parts/{n}"] for n in text["order"]}),
+                owners={n: arrays[f"owners/{n}"] for n in text["order"]},
+                output=arrays["output"],
+                error=Error(arrays["error"], text["how"], arrays.get("reached")),
+                evaluations=arrays["evaluations"],
+                reference=arrays.get("reference"),
+                unassigned=arrays.get("unassigned"),
+                names=text["names"],
+                method=text["method"],
+                target=text["target"],
+                carried_by=text["carried_by"],
+                single=text["single"],
+            )
+        except (SafetensorError, KeyError, OSError, ValueError) as problem:
             raise InputError(f"{path} is not an attribution saved by attar ({problem})") from problem
-        strip = {k: {n[len(k) + 1 :]: a for n, a in arrays.items() if n.startswith(k)} for k in ("parts", "owners")}
-        return cls(
-            parts=Parts(strip["parts"]),
-            owners=strip["owners"],
-            output=arrays["output"],
-            error=Error(arrays["error"], text["how"], arrays.get("reached")),
-            evaluations=arrays["evaluations"],
-            reference=arrays.get("reference"),
-            unassigned=arrays.get("unassigned"),
-            names=text["names"],
-            method=text["method"],
-            target=text["target"],
-            carried_by=text["carried_by"],
-            single=text["single"],
-        )
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{n} {tuple(a.shape)}" for n, a in self.parts.items())

@@ -59,8 +59,8 @@ class Pooled(Predictor, Protocol):
     """Its output is a weighted sum of maps that have the rows of the input, as class activation mapping needs."""
 
     def maps(self, inputs: Inputs) -> tuple[Parts, Float[Tensor, "channels outputs"]]:
-        """The maps (`Float[Tensor, "rows channels"]` each) and the weights such that, summed over an example's
-        rows, maps @ weights is its output less the bias."""
+        """The maps (`Float[Tensor, "rows channels *positions"]` each) and the weights such that, summed over an
+        example's rows and their positions, maps times weights is its output less the bias."""
         ...
 
 

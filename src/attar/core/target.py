@@ -41,7 +41,8 @@ class Logit(Target):
         return _pick(outputs, self.index)
 
     def take(self, index: Int[Tensor, " examples"]) -> "Logit":
-        return self if isinstance(self.index, int) else Logit(torch.as_tensor(self.index)[index])
+        chosen = torch.as_tensor(self.index)
+        return self if chosen.ndim == 0 else Logit(chosen[index])
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Probability(Target):
         return _pick(torch.sigmoid(outputs) if outputs.shape[1] == 1 else torch.softmax(outputs, 1), self.index)
 
     def take(self, index: Int[Tensor, " examples"]) -> "Probability":
-        return self if isinstance(self.index, int) else Probability(torch.as_tensor(self.index)[index])
+        chosen = torch.as_tensor(self.index)
+        return self if chosen.ndim == 0 else Probability(chosen[index])
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,6 @@ def _pick(outputs: Tensor, index: int | Sequence[int] | Tensor) -> Tensor:
     chosen = torch.as_tensor(index, device=outputs.device)
     if chosen.ndim and chosen.shape != outputs.shape[:1]:
         raise InputError(f"the target names {len(chosen)} classes for {len(outputs)} examples; give one per example")
-    if bool((chosen < 0).any() | (chosen >= outputs.shape[1]).any()):
-        raise InputError(f"the target asks for output {int(chosen.max())}, the model has {outputs.shape[1]} (from 0)")
+    if len(wrong := chosen[(chosen < 0) | (chosen >= outputs.shape[1])]):
+        raise InputError(f"the target asks for output {int(wrong[0])}, the model has {outputs.shape[1]} (from 0)")
     return outputs[:, chosen] if chosen.ndim == 0 else outputs.gather(1, chosen[:, None])[:, 0]

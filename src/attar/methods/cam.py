@@ -18,7 +18,8 @@ from attar.core.target import Logit, Target
 class CAM:
     """What each row of the last maps adds to the output: sum over channels of w_k · A_k.
 
-    One value per row (pixel, atom, bond), in units of the target; positive supports it. Complete up to the bias.
+    One value per row (atom, bond), of an image per position of the map (`Float[Tensor, "batch height width"]`); in
+    units of the target; positive supports it. Complete up to the bias.
     Misleads on deep networks: a row of the last map has seen its whole receptive field.
     Source: Zhou et al. 2016, arXiv:1512.04150, eq. 2.
     """
@@ -31,7 +32,9 @@ class CAM:
         maps, weights = model.maps(inputs)
         index = torch.as_tensor(target.index).expand(len(inputs))
         by_class = weights.T[index]
-        values = Parts({n: (rows * by_class[inputs.owners[n]]).sum(1) for n, rows in maps.items()})
+        values = Parts(
+            {n: torch.einsum("rc...,rc->r...", rows, by_class[inputs.owners[n]]) for n, rows in maps.items()}
+        )
         output = target(model.predict(inputs))
         return Attribution(
             parts=values,

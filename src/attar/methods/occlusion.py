@@ -59,7 +59,8 @@ class Occlusion:
 
 def _without(whole: Inputs, features: Features, absent: Parts):
     """For some features at a time: their examples, and a copy of each example with its feature gone."""
-    for chunk in torch.arange(len(features)).split(_PACKED):
+    for first_feature in range(0, len(features), _PACKED):
+        chunk = torch.arange(first_feature, min(first_feature + _PACKED, len(features)))
         owner = features.owner[chunk]
         copies = whole.take(owner)
         values = {}

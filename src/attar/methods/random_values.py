@@ -15,7 +15,7 @@ from attar.core.target import Target
 
 @dataclass(frozen=True, kw_only=True)
 class RandomValues:
-    """Uniform numbers in [0, 1), one per entry: knows nothing of the model. No units, no sign.
+    """Standard normal numbers, one per entry: knows nothing of the model. No units; the sign means nothing.
 
     An example's numbers depend on the seed and its own rows alone, not on the batch it stands in.
     """
@@ -26,7 +26,7 @@ class RandomValues:
 
     def __call__(self, model: Predictor, inputs: Inputs, target: Target) -> Attribution:
         return Attribution(
-            parts=draw(inputs, seed=(self.seed,), law="uniform"),
+            parts=draw(inputs, seed=(self.seed,), law="normal"),
             owners=inputs.owners,
             output=target(model.predict(inputs)),
             error=exact(len(inputs)),

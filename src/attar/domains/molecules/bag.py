@@ -165,7 +165,8 @@ def subgraph_smarts(molecule: Molecule, centre: int, radius: int) -> str:
     mol = molecule.mol
     bonds = list(Chem.FindAtomEnvironmentOfRadiusN(mol, radius, centre)) if radius else []
     atoms = {centre} | {a for b in bonds for a in _ends(mol.GetBondWithIdx(b))}
-    symbols = [_query(mol.GetAtomWithIdx(i)) if i in atoms else "*" for i in range(mol.GetNumAtoms())]
+    aromatic = {a for b in bonds if mol.GetBondWithIdx(b).GetIsAromatic() for a in _ends(mol.GetBondWithIdx(b))}
+    symbols = [_query(mol.GetAtomWithIdx(i), i in aromatic) if i in atoms else "*" for i in range(mol.GetNumAtoms())]
     return Chem.MolFragmentToSmiles(
         mol,
         atomsToUse=sorted(atoms),
@@ -197,12 +198,18 @@ def _ends(bond: Chem.Bond) -> tuple[int, int]:
     return bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
 
 
-def _query(atom: Chem.Atom) -> str:
-    symbol = atom.GetSymbol().lower() if atom.GetIsAromatic() else atom.GetSymbol()
+def _query(atom: Chem.Atom, in_aromatic_bond: bool) -> str:
+    """A ring atom that no bond of the subgraph shows to be aromatic is named by number: the identifier does not
+    know either."""
+    symbol = atom.GetSymbol()
+    if in_aromatic_bond:
+        symbol = symbol.lower()
+    elif atom.IsInRing():
+        symbol = f"#{atom.GetAtomicNum()}"
     charge = atom.GetFormalCharge()
-    sign = f"{charge:+d}" if charge else ""
+    sign = f";{charge:+d}" if charge else ""
     ring = "R" if atom.IsInRing() else "!R"
-    return f"[{symbol};D{atom.GetDegree()};H{atom.GetTotalNumHs()};{ring}{';' + sign if sign else ''}]"
+    return f"[{symbol};D{atom.GetDegree()};H{atom.GetTotalNumHs()};{ring}{sign}]"
 
 
 def _folded(identifiers: np.ndarray, bits: int) -> np.ndarray:

@@ -58,6 +58,9 @@ class Molecule:
             raise InputError(f"{smiles!r} is not a SMILES that RDKit can read")
         return cls(Chem.MolToSmiles(mol), mol)
 
+    def __getstate__(self) -> dict:
+        return {"smiles": self.smiles, "mol": self.mol}  # what is computed is computed again where it is needed
+
     @property
     def size(self) -> int:
         return self.mol.GetNumAtoms()

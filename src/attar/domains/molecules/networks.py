@@ -32,6 +32,13 @@ class BagMLP(nn.Module):
         summed = torch.zeros(size, self.first.shape[1], dtype=counts.dtype, device=counts.device)
         return self.rest(summed.index_add(0, rows, self.first[columns] * counts[:, None]) + self.bias)
 
+    @torch.no_grad()
+    def rescale(self, scale: float, centre: float) -> None:
+        """Make the output scale · output + centre."""
+        last = self.rest[-1]
+        last.weight.mul_(scale)  # type: ignore[union-attr, operator]
+        last.bias.mul_(scale).add_(centre)  # type: ignore[union-attr, operator]
+
 
 class GraphNetwork(nn.Module):
     """Encoders, `depth` blocks, and the benchmark's readout. Called like a PyTorch Geometric network."""
@@ -56,6 +63,7 @@ class GraphNetwork(nn.Module):
         self.layers = nn.ModuleList([Tap() for _ in range(depth)])
         self.maps = SoftmaxMaps(atoms, bonds, channels)
         self.head = nn.Linear(channels, 1, bias=False)
+        self.register_buffer("centre", torch.zeros(()))
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor, batch: Tensor) -> Tensor:
         size = int(batch.max()) + 1
@@ -66,7 +74,13 @@ class GraphNetwork(nn.Module):
             atoms, bonds, whole = block(atoms, bonds, whole, edge_index, batch, of_bond)
             atoms, bonds = tap(atoms, bonds)
         atoms, bonds = self.maps(atoms, bonds)
-        return self.head(_sum(atoms, batch, size) + _sum(bonds, of_bond, size))
+        return self.head(_sum(atoms, batch, size) + _sum(bonds, of_bond, size)) + self.centre
+
+    @torch.no_grad()
+    def rescale(self, scale: float, centre: float) -> None:
+        """Make the output scale · output + centre."""
+        self.head.weight.mul_(scale)
+        self.centre.fill_(centre)
 
 
 class Tap(nn.Module):

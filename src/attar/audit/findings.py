@@ -1,0 +1,350 @@
+"""What an audit found: one sentence of evidence each, judged by thresholds that stand here and nowhere else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from attar.audit.trials import Bias
+from attar.core.note import Note
+from attar.evaluation.accuracy import Accuracy
+from attar.evaluation.intervals import Interval
+from attar.experiments.molecule_task import MoleculeTask
+from attar.pitfalls.imperfect_model import Rung, expected
+from attar.pitfalls.spurious_correlation import DecoyRung, Shortcut
+
+Status = Literal["ok", "note", "caution", "distrust"]
+
+GOOD_PREDICTION = 0.80  # a held-out AUROC below it is a caution
+NO_PREDICTION = 0.55  # an interval that reaches below it is no prediction
+DROP_ON_NEW = 0.10  # more lost on whole unseen clusters is a caution
+ABOVE_CHANCE = 0.05  # an attribution that may lie this close to chance shows nothing
+RULE_IS_LABEL = 0.98  # from this agreement on, what lies outside the rule cannot be the cause
+PULL = 0.10  # a shortcut must move the model by this share of the gap between the classes
+OVERTAKEN = 0.50  # negatives with it outrank positives without it
+FEW_POSITIVES = 50
+RARE = 0.02  # share of the smaller class
+SHIFTED = 0.20  # Kolmogorov-Smirnov distance of a property between train and test
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`question` says what was asked ("true of the phenomenon", "true of the model", "the data"); `status` is what
+    it means for the verdict; `note` never counts."""
+
+    name: str
+    pitfall: str
+    question: str
+    status: Status
+    evidence: str
+    remedy: str
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+    chance: float | None = None
+    control: float | None = None
+
+
+def prediction_finding(model: str, task: str, held_out: Interval) -> Finding:
+    """Does the model know the answer at all? Attributions of one that does not are noise."""
+    measure, floor = ("AUROC", 0.5) if task == "classification" else ("R²", 0.0)
+    good, none = (GOOD_PREDICTION, NO_PREDICTION) if task == "classification" else (0.5, 0.05)
+    status: Status = "distrust" if held_out.low < none else "caution" if held_out.score < good else "ok"
+    said = {
+        "ok": "it predicts molecules it has not seen",
+        "caution": "it predicts unseen molecules, with many errors; attributions weaken faster than predictions",
+        "distrust": "it may not predict unseen molecules at all, so its attributions may be noise",
+    }[status]
+    return Finding(
+        name="held-out prediction",
+        pitfall="imperfect model",
+        question="does the model know the answer?",
+        status=status,
+        evidence=f"{model}: held-out {measure} {_interval(held_out)}: {said}.",
+        remedy="" if status == "ok" else "More or cleaner data, or another model, before any explanation is read.",
+        value=held_out.score,
+        interval=(held_out.low, held_out.high),
+        chance=floor,
+    )
+
+
+def new_chemistry_finding(model: str, task: str, held_out: Interval, clusters: Interval) -> Finding:
+    """How much is lost on chemistry that no training molecule is close to?"""
+    drop = held_out.score - clusters.score
+    measure = "AUROC" if task == "classification" else "R²"
+    status: Status = "caution" if drop > DROP_ON_NEW else "ok"
+    return Finding(
+        name="new chemistry",
+        pitfall="dataset bias",
+        question="does the model know the answer?",
+        status=status,
+        evidence=f"{model}: {measure} {_interval(clusters)} on whole clusters of molecules unlike any in training, "
+        f"{_signed(-drop)} against a random split.",
+        remedy="" if status == "ok" else "Do not carry explanations over to molecules unlike the training set.",
+        value=clusters.score,
+        interval=(clusters.low, clusters.high),
+        chance=0.5 if task == "classification" else 0.0,
+    )
+
+
+def attribution_finding(
+    model: str, method: str, score: Interval, by_chance: float, trivial: float, best: tuple[str, float], pairs: int
+) -> Finding:
+    """Does the attribution find the atoms of the rule, better than chance and than a score that saw no model?"""
+    if score.low <= by_chance + ABOVE_CHANCE:
+        status: Status = "distrust"
+        said = "no better than random atoms"
+    elif score.low <= trivial:
+        status = "caution"
+        said = "better than random atoms, but not than marking heteroatoms and double bonds without any model"
+    else:
+        status, said = "ok", "better than chance and than the trivial control"
+    evidence = (
+        f"{method} on {model} finds the rule's atoms with AUROC {_interval(score)} (n = {score.n} molecules; chance "
+        f"{by_chance:.2f}, trivial control {trivial:.2f}): {said}."
+    )
+    if best[1] <= trivial:
+        evidence += (
+            f" None of the {pairs} pairs of model and method beats the trivial control; the best is {best[0]} with "
+            f"{best[1]:.2f}."
+        )
+    return Finding(
+        name="attribution against the rule",
+        pitfall="imperfect model",
+        question="true of the phenomenon?",
+        status=status,
+        evidence=evidence,
+        remedy="" if status == "ok" else "Read the fragment table, not the atom colours; test by making molecules.",
+        value=score.score,
+        interval=(score.low, score.high),
+        chance=by_chance,
+        control=trivial,
+    )
+
+
+def parts_finding(model: str, method: str, parts: dict[str, Interval], by_chance: Accuracy) -> Finding | None:
+    """Is each named part of the rule found, or only some?"""
+    measured = {n: i for n, i in parts.items() if np.isfinite(i.score)}
+    if len(measured) < 2:
+        return None
+    lost = [n for n, i in measured.items() if i.low <= by_chance.named.get(n, 0.5)]
+    listed = ", ".join(f"{n} {i.score:.2f} (chance {by_chance.named.get(n, 0.5):.2f})" for n, i in measured.items())
+    return Finding(
+        name="parts of the rule",
+        pitfall="imperfect model",
+        question="true of the phenomenon?",
+        status="caution" if lost else "ok",
+        evidence=f"{method} on {model}, part by part: {listed}."
+        + (f" {_and(lost)} {'is' if len(lost) == 1 else 'are'} not found: the rule needs it, the data hardly contrast it." if lost else ""),
+        remedy="A part that nearly all molecules have gets no attribution; ask for the counterfactual (remove it)."
+        if lost
+        else "",
+        value=min(i.score for i in measured.values()),
+    )
+
+
+def ladder_finding(model: str, task: str, rungs: Sequence[Rung], held_out: Interval, trivial: float) -> Finding | None:
+    """What does this much prediction buy in attribution?"""
+    usable = [r for r in rungs if np.isfinite(r.attribution.score)]
+    if not usable or task != "classification":
+        return None
+    middle, half = expected(usable, held_out.score)
+    top = max(r.attribution.score for r in usable)
+    bottom = min(usable, key=lambda r: r.prediction)
+    status: Status = "caution" if middle - half <= trivial and middle < 0.9 * top else "ok"
+    return Finding(
+        name="place on the ladder",
+        pitfall="imperfect model",
+        question="true of the phenomenon?",
+        status=status,
+        evidence=f"At AUROC {held_out.score:.2f} expect an attribution score of {middle:.2f} ± {half:.2f} of a possible "
+        f"{top:.2f}; a model at AUROC {bottom.prediction:.2f} gets {bottom.attribution.score:.2f}.",
+        remedy="" if status == "ok" else "A better model first: attribution is lost sooner than prediction.",
+        value=middle,
+        interval=(middle - half, middle + half),
+        control=trivial,
+    )
+
+
+def decoy_finding(rungs: Sequence[DecoyRung]) -> Finding | None:
+    """Would the usual score notice a shortcut? A property of this data and model, not a fault found in them."""
+    half = [r for r in rungs if r.share == 0.5]
+    clean = next((r for r in rungs if r.share == 0.0), None)
+    if not half or clean is None:
+        return None
+    worst = min(half, key=lambda r: r.on_negatives)
+    return Finding(
+        name="planted decoys",
+        pitfall="spurious correlation",
+        question="true of the model?",
+        status="note",
+        evidence=f"With {worst.decoy} planted in half of the training positives the clean AUROC moves by "
+        f"{_signed(worst.clean - clean.clean)} only, yet negatives that carry it bring the AUROC to {worst.on_negatives:.2f}; where "
+        f"both are present, attribution finds the decoy with {worst.decoy_attribution:.2f} and the rule with "
+        f"{worst.rule_attribution:.2f}.",
+        remedy="A clean test score is no evidence against a shortcut; look at molecules that hold both.",
+        value=worst.on_negatives,
+        chance=0.5,
+        control=clean.on_negatives,
+    )
+
+
+def shortcut_findings(task: MoleculeTask, found: Sequence[Shortcut]) -> list[Finding]:
+    """Groups that come with the label, lie outside the rule and move the model."""
+    agreement = float((task.follows_rule == (task.labels > 0.5)).mean()) if task.rule is not None else 0.0
+    decided = agreement >= RULE_IS_LABEL
+    findings = []
+    for s in found:
+        if s.pull < PULL:
+            continue
+        spurious = decided or s.on_negatives < OVERTAKEN
+        where = "outside the rule's atoms" if task.rule is not None else "in the molecule"
+        findings.append(
+            Finding(
+                name=f"shortcut {s.name}",
+                pitfall="spurious correlation",
+                question="true of the model?",
+                status="distrust" if spurious else "caution",
+                evidence=f"{s.name} stands {where} in {s.positives} training positives and {s.negatives} negatives "
+                f"(p = {s.p:.0e}). Put on test negatives, label unchanged, it moves the model {s.pull:.0%} of the way "
+                f"to the positives (AUROC {s.control:.2f} → {s.on_negatives:.2f})."
+                + ("" if decided else " The rule does not decide this label, so the data cannot tell cause from shortcut."),
+                remedy=f"Add negatives with {s.name} and positives without it, or mask it, and train again."
+                if spurious
+                else f"Decide by experiment: the same molecule with and without {s.name}.",
+                value=s.on_negatives,
+                chance=0.5,
+                control=s.control,
+            )
+        )
+    if not findings:
+        looked = "outside the rule's atoms " if task.rule is not None else ""
+        findings.append(
+            Finding(
+                name="shortcuts",
+                pitfall="spurious correlation",
+                question="true of the model?",
+                status="ok",
+                evidence=f"No group {looked}both comes with the label in training and moves the model by "
+                f"{PULL:.0%} of the gap between the classes.",
+                remedy="",
+            )
+        )
+    return findings
+
+
+def rule_finding(task: MoleculeTask) -> Finding | None:
+    """How much of the label does the rule explain?"""
+    if task.rule is None or task.task != "classification":
+        return None
+    positive, matched = task.labels > 0.5, task.follows_rule
+    both = float((positive & matched).sum())
+    precision, recall = both / max(1, matched.sum()), both / positive.sum()
+    agreement = float((positive == matched).mean())
+    if agreement == 1.0:
+        evidence = f"The rule {task.rule_name} is the label of every molecule: what it names is the whole truth."
+    else:
+        evidence = (
+            f"The rule {task.rule_name} is true of {int(matched.sum())} molecules: {precision:.0%} of them have the label "
+            f"(lift {precision / positive.mean():.1f}), and it covers {recall:.0%} of the positives. It is a hypothesis "
+            "about this label, not its definition."
+        )
+    return Finding(
+        name="rule against label",
+        pitfall="dataset bias",
+        question="true of the phenomenon?",
+        status="ok" if agreement >= RULE_IS_LABEL else "caution",
+        evidence=evidence,
+        remedy="" if agreement >= RULE_IS_LABEL else "Scores against the rule say how well it is found, not that it is true.",
+        value=precision,
+        control=float(positive.mean()),
+    )
+
+
+def no_rule_finding() -> Finding:
+    return Finding(
+        name="no known answer",
+        pitfall="imperfect model",
+        question="true of the phenomenon?",
+        status="caution",
+        evidence="No rule was given, so nothing says which atoms are right; only planted decoys could be scored.",
+        remedy="Give a hypothesis as --rule; it need not be true to be useful.",
+    )
+
+
+def bias_findings(task: MoleculeTask, found: Bias, folded: bool) -> list[Finding]:
+    """Do training and test molecules differ, and is there enough of each class?"""
+    findings = []
+    if task.task == "classification":
+        positives = int((task.labels > 0.5).sum())
+        smaller = min(positives, len(task.labels) - positives)
+        rare = smaller < FEW_POSITIVES or smaller / len(task.labels) < RARE
+        findings.append(
+            Finding(
+                name="label balance",
+                pitfall="dataset bias",
+                question="the data",
+                status="caution" if rare else "ok",
+                evidence=f"{positives} of {len(task.labels)} molecules are positive ({positives / len(task.labels):.1%}).",
+                remedy="Intervals are wide with so few; gather more of the rarer class." if rare else "",
+                value=positives / len(task.labels),
+            )
+        )
+    moved = [s for s in found.shifts if s.distance > SHIFTED and s.p < 0.01]
+    worst = found.shifts[0]
+    findings.append(
+        Finding(
+            name="train against test",
+            pitfall="dataset bias",
+            question="the data",
+            status="caution" if moved else "ok",
+            evidence=f"Largest difference between training and test: {worst.name} (mean {worst.train_mean:.3g} and "
+            f"{worst.test_mean:.3g}, distance {worst.distance:.2f}, p = {worst.p:.2g}); {found.unseen_scaffolds:.0%} of test "
+            "molecules have a scaffold that training lacks.",
+            remedy="Read test scores as scores on other molecules than those trained on." if moved else "",
+            value=worst.distance,
+            chance=0.0,
+        )
+    )
+    if folded:
+        findings.append(
+            Finding(
+                name="folded fingerprint",
+                pitfall="dataset bias",
+                question="true of the model?",
+                status="caution",
+                evidence=found.folding.sentence() + ".",
+                remedy="Leave --bits out: unhashed subgraphs predict as well and can be attributed.",
+                value=found.folding.shared,
+            )
+        )
+    return findings
+
+
+def note_findings(notes: Sequence[Note], total: int) -> list[Finding]:
+    """What reading the file found that bears on trust."""
+    weight = {"conflicting labels": 0.01, "leak across split": 0.0, "unparsable": 0.05}
+    return [
+        Finding(
+            name=n.name,
+            pitfall="dataset bias",
+            question="the data",
+            status="caution" if n.name in weight and n.count > weight[n.name] * total else "note",
+            evidence=n.sentence,
+            remedy="Mend these rows in the file." if n.name in weight else "",
+            value=float(n.count),
+        )
+        for n in notes
+    ]
+
+
+def _interval(i: Interval) -> str:
+    return f"{i.score:.2f} [{i.low:.2f}, {i.high:.2f}]"
+
+
+def _signed(x: float) -> str:
+    return f"{x:+.3f}".replace("-", "−")
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

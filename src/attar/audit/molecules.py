@@ -1,0 +1,298 @@
+"""The audit of molecules: run the plan's pieces, score them, judge them, write one record."""
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from attar.audit import findings as judge
+from attar.audit import trials
+from attar.audit.findings import Finding
+from attar.audit.plan import Plan
+from attar.audit.trials import Trial
+from attar.audit.verdict import sentences, verdict
+from attar.domains.molecules.control import trivial_atoms
+from attar.domains.molecules.networks import BLOCKS
+from attar.engine.here import processors, run
+from attar.evaluation.accuracy import Accuracy, accuracies
+from attar.evaluation.chance import mean_accuracy
+from attar.evaluation.intervals import Interval, prediction, two_level
+from attar.experiments.molecule_task import MoleculeTask
+from attar.pitfalls.spurious_correlation import DecoyRung
+
+Progress = Callable[[float, str], None]
+
+_COST = {"glm": 2, "tree": 2, "mlp": 6, "gcn": 20, "gat": 22, "mpnn": 24, "graphnets": 36}
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One piece of work: `call(*arguments)`, what it is called and what it costs, roughly, in seconds."""
+
+    key: tuple[Any, ...]
+    call: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    cost: float
+    what: str
+
+
+def audit_molecules(
+    tasks: Sequence[MoleculeTask],
+    plan: Plan,
+    *,
+    command: str = "",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Audit the plan's models and methods on each task; the record is the content of `audit.json`.
+
+    The first task is the main one; further tasks only add models and attributions (known answers beside it).
+    `progress(share, what)` is told how much is done. Same tasks, plan and versions: same record, but for times.
+    """
+    start = perf_counter()
+    units = [u for k, task in enumerate(tasks) for u in _units(k, task, plan, main=k == 0)]
+    units.sort(key=lambda u: -u.cost)
+    total, done = sum(u.cost for u in units), 0.0
+    found: dict[tuple[Any, ...], Any] = {}
+    for k, result in run(_perform, [(u.call, u.arguments) for u in units], workers=plan.workers):
+        found[units[k].key] = result
+        done += units[k].cost
+        if progress is not None:
+            progress(done / total, units[k].what)
+    return _record(tasks, plan, found, command, perf_counter() - start)
+
+
+def _perform(call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    return call(*arguments)
+
+
+def _units(k: int, task: MoleculeTask, plan: Plan, *, main: bool) -> list[Unit]:
+    scale = len(task.molecules) / 4500
+    units = []
+    for kind in _kinds(plan, main):
+        matters = plan.recipe(kind, task.task).seeds_matter
+        for seed in range(plan.seeds if matters and main else 1):
+            arguments = (task, plan, kind, plan.seed + seed)
+            units.append(Unit((k, "trial", kind, seed), trials.trial, arguments, _COST[kind] * scale, f"{kind}, seed {seed}"))
+        if main and not task.given_split:
+            arguments = (task, plan, kind)
+            units.append(Unit((k, "cluster", kind), trials.cluster_trial, arguments, _COST[kind] * scale, f"{kind}, unseen clusters"))
+            if not matters:
+                units.append(Unit((k, "folds", kind), trials.folds, arguments, 5 * scale, f"{kind}, five folds"))
+    if not main:
+        return units
+    units += [
+        Unit((k, "noise", q), trials.noise_rung, (task, plan, q), 3 * scale, f"label noise {q:.0%}") for q in plan.flips
+    ]
+    units.append(Unit((k, "fragments"), trials.fragments, (task, plan), 5 * scale, "fragment table"))
+    units.append(Unit((k, "bias"), trials.bias, (task, plan), 3 * scale, "train against test"))
+    units.append(Unit((k, "pictures"), trials.pictures, (task, plan), 2 * scale, "pictures"))
+    if task.task == "classification":
+        units.append(Unit((k, "shortcuts"), trials.search_shortcuts, (task, plan), 8 * scale, "shortcuts"))
+        for decoy in plan.decoys:
+            units += [
+                Unit((k, "decoy", decoy, p), trials.decoy_rung, (task, plan, decoy, p), 4 * scale, f"{decoy} decoy, {p:.0%}")
+                for p in plan.shares
+            ]
+    return units
+
+
+def _kinds(plan: Plan, main: bool) -> tuple[str, ...]:
+    """The models to fit: all on the main task, the quick ones on those beside it (all, if none is quick)."""
+    quick = tuple(kind for kind in plan.models if kind not in BLOCKS)
+    return plan.models if main else quick or plan.models[:1]
+
+
+def _record(
+    tasks: Sequence[MoleculeTask], plan: Plan, found: dict[tuple[Any, ...], Any], command: str, seconds: float
+) -> dict[str, Any]:
+    models = [row for k, task in enumerate(tasks) for row in _models(k, task, plan, found)]
+    attribution = [row for k, task in enumerate(tasks) for row in _attribution(k, task, plan, found)]
+    task = tasks[0]
+    noise = [found[0, "noise", q] for q in plan.flips]
+    decoys = [found[0, "decoy", d, p] for d in plan.decoys for p in plan.shares if (0, "decoy", d, p) in found]
+    all_findings = _findings(task, plan, found, attribution)
+    word = verdict(all_findings)
+    subject = f"{plan.methods_of(plan.models[0])[0]} on {plan.models[0]}"
+    return _plain(
+        {
+            "verdict": word,
+            "summary": sentences(word, subject, all_findings),
+            "subject": subject,
+            "findings": [asdict(f) for f in all_findings],
+            "models": models,
+            "attribution": attribution,
+            "fragments": [asdict(f) for f in found[0, "fragments"]],
+            "ladders": {
+                "label_noise": [
+                    {"flip": r.flip, "prediction": r.prediction, **_score(r.attribution)} for r in noise
+                ],
+                "decoys": [asdict(r) for r in decoys],
+                "chance": next((row["chance"] for row in attribution), None),
+                "model": plan.ladder_kind,
+            },
+            "molecules": [asdict(p) for p in found[0, "pictures"]],
+            "data": [_data(t) for t in tasks],
+            "provenance": {
+                "command": command,
+                "plan": repr(plan),
+                "seed": plan.seed,
+                "seconds": seconds,
+                "workers": plan.workers or processors(),
+                "score": "AUROC of atom values against the rule's atoms, on held-out positives; the best of the legal "
+                "answers for each molecule (`score`), and against all matches at once (`union`)",
+                "interval": "95% bootstrap over model seeds, then molecules",
+                "versions": {
+                    "python": platform.python_version(),
+                    **{p: version(p) for p in ("attar", "torch", "rdkit", "scikit-learn", "numpy")},
+                },
+            },
+        }
+    )
+
+
+def _models(k: int, task: MoleculeTask, plan: Plan, found: dict) -> list[dict[str, Any]]:
+    rows = []
+    for kind in _kinds(plan, k == 0):
+        runs = _runs(k, kind, found)
+        held_out = prediction(runs[0].labels, np.stack([t.predictions for t in runs]), seed=plan.seed)
+        splits = {"given" if task.given_split else "random": {**_score(held_out), "seeds": len(runs)}}
+        if (unseen := found.get((k, "cluster", kind))) is not None:
+            splits["cluster"] = _score(prediction(unseen.labels, unseen.predictions, seed=plan.seed))
+        if (each := found.get((k, "folds", kind))) is not None:
+            splits["5-fold"] = {"score": float(np.mean(each)), "sd": float(np.std(each, ddof=1)), "folds": each}
+        measure = "auroc" if task.task == "classification" else "r2"
+        rows.append(
+            {
+                "data": task.name,
+                "name": kind,
+                measure: held_out.score,
+                "interval": [held_out.low, held_out.high],
+                "n": held_out.n,
+                "seeds": len(runs),
+                "splits": splits,
+                "seconds": sum(t.seconds for t in runs),
+            }
+        )
+    return rows
+
+
+def _attribution(k: int, task: MoleculeTask, plan: Plan, found: dict) -> list[dict[str, Any]]:
+    scored, truths = task.scored()
+    if not truths:
+        return []
+    trivial = mean_accuracy(accuracies([trivial_atoms(m) for m in scored], truths))
+    share = float(np.mean([t.share for t in truths]))
+    rows = []
+    for kind in _kinds(plan, k == 0):
+        runs = _runs(k, kind, found)
+        for method in plan.methods_of(kind):
+            each = [t.methods[method] for t in runs]
+            best = _over(lambda a: a.best, [s.accuracies for s in each])
+            union = _over(lambda a: a.union, [s.accuracies for s in each])
+            by_chance = each[0].chance
+            parts = {n: _over(lambda a, n=n: a.named.get(n, np.nan), [s.accuracies for s in each]) for n in by_chance.named}
+            rows.append(
+                {
+                    "data": task.name,
+                    "model": kind,
+                    "method": method,
+                    "score": best.score,
+                    "interval": [best.low, best.high],
+                    "chance": by_chance.best,
+                    "trivial": trivial.best,
+                    "n": best.n,
+                    "parts": {n: i.score for n, i in parts.items()},
+                    "parts_interval": {n: [i.low, i.high] for n, i in parts.items()},
+                    "parts_chance": by_chance.named,
+                    "parts_trivial": trivial.named,
+                    "union": union.score,
+                    "union_interval": [union.low, union.high],
+                    "union_chance": by_chance.union,
+                    "union_trivial": trivial.union,
+                    "carried_by": each[0].carried_by,
+                    "mask_share": share,
+                    "seeds": len(runs),
+                    "error": float(np.mean([s.error for s in each])),
+                    "error_how": each[0].error_how,
+                    "evaluations": float(np.mean([s.evaluations for s in each])),
+                }
+            )
+    return rows
+
+
+def _findings(task: MoleculeTask, plan: Plan, found: dict, attribution: list[dict[str, Any]]) -> list[Finding]:
+    kind = plan.models[0]
+    method = plan.methods_of(kind)[0]
+    runs = _runs(0, kind, found)
+    held_out = prediction(runs[0].labels, np.stack([t.predictions for t in runs]), seed=plan.seed)
+    results: list[Finding | None] = [judge.prediction_finding(kind, task.task, held_out)]
+    if (unseen := found.get((0, "cluster", kind))) is not None:
+        clusters = prediction(unseen.labels, unseen.predictions, seed=plan.seed)
+        results.append(judge.new_chemistry_finding(kind, task.task, held_out, clusters))
+    mine = [row for row in attribution if row["data"] == task.name]
+    if mine:
+        own = next(row for row in mine if row["model"] == kind and row["method"] == method)
+        top = max(mine, key=lambda row: row["score"])
+        score = Interval(own["score"], *own["interval"], own["n"])
+        best = (f"{top['method']} on {top['model']}", top["score"])
+        results.append(judge.attribution_finding(kind, method, score, own["chance"], own["trivial"], best, len(mine)))
+        parts = {n: Interval(own["parts"][n], *own["parts_interval"][n], own["n"]) for n in own["parts"]}
+        results.append(judge.parts_finding(kind, method, parts, runs[0].methods[method].chance))
+        noise = [found[0, "noise", q] for q in plan.flips]
+        results.append(judge.ladder_finding(plan.ladder_kind, task.task, noise, held_out, own["trivial"]))
+    if task.rule is None:
+        results.append(judge.no_rule_finding())
+    else:
+        results.append(judge.rule_finding(task))
+    if task.task == "classification":
+        results += judge.shortcut_findings(task, found[0, "shortcuts"])
+        rungs: list[DecoyRung] = [v for key, v in found.items() if key[:2] == (0, "decoy")]
+        results.append(judge.decoy_finding(rungs))
+    results += judge.bias_findings(task, found[0, "bias"], plan.bits is not None)
+    results += judge.note_findings(task.notes, len(task.molecules))
+    return [f for f in results if f is not None]
+
+
+def _runs(k: int, kind: str, found: dict) -> list[Trial]:
+    seeds = sorted(key[3] for key in found if key[:3] == (k, "trial", kind))
+    return [found[k, "trial", kind, seed] for seed in seeds]
+
+
+def _over(pick: Callable[[Accuracy], float], each: list[list[Accuracy]]) -> Interval:
+    return two_level(np.array([[pick(a) for a in scores] for scores in each]))
+
+
+def _score(i: Interval) -> dict[str, Any]:
+    return {"score": i.score, "interval": [i.low, i.high], "n": i.n}
+
+
+def _data(task: MoleculeTask) -> dict[str, Any]:
+    return {
+        "name": task.name,
+        "source": task.source,
+        "task": task.task,
+        "molecules": len(task.molecules),
+        "positives": int((task.labels > 0.5).sum()) if task.task == "classification" else None,
+        "test": int(task.test.sum()),
+        "rule": None if task.rule is None else str(task.rule),
+        "rule_name": task.rule_name,
+        "follow_rule": int(task.follows_rule.sum()),
+        "notes": [{"name": n.name, "count": n.count, "sentence": n.sentence} for n in task.notes],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """JSON's own kinds: numbers that are not finite become null."""
+    if isinstance(value, dict):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

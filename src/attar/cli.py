@@ -1,0 +1,220 @@
+"""The command line. Heavy libraries are imported by the command that needs them, so that --help is instant."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from attar.core.errors import AttarError, InputError
+
+if TYPE_CHECKING:
+    from attar.audit.plan import Plan
+    from attar.experiments.molecule_task import MoleculeTask
+
+MODELS = ("glm", "tree", "mlp", "gcn", "gat", "mpnn", "graphnets")
+SEVERITY = ("trust", "caution", "distrust")
+
+app = typer.Typer(
+    help="Attribution with its error: why did the model say that, and how far can the answer be believed?",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+# The usage error of whichever click typer brings along.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+@app.callback(invoke_without_command=True)
+def _top(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from attar import __version__
+
+        print(f"attar {__version__}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command()
+def audit(
+    data: Annotated[str, typer.Argument(help="A file of molecules (CSV, TSV, Parquet, SDF, SMI), or: rose.")],
+    input: Annotated[str | None, typer.Option(help="Column of SMILES; found if not given.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column to explain: two values, or numbers.")] = None,
+    split: Annotated[str | None, typer.Option(help="Column that says train or test.")] = None,
+    rule: Annotated[
+        str | None, typer.Option(help='The hypothesis: rose, or text such as \'has("[OX2H]") and has("c1ccccc1")\'.')
+    ] = None,
+    models: Annotated[
+        str, typer.Option(help=f"Of {', '.join(MODELS)}; the verdict is about the first.")
+    ] = "glm,tree,mlp,gcn",
+    methods: Annotated[str | None, typer.Option(help="Methods to run (see `attar methods`); all if not given.")] = None,
+    report: Annotated[Path | None, typer.Option(help="The page to write; audit-NAME.html if not given.")] = None,
+    json: Annotated[Path | None, typer.Option(help="The same content for programs; not written unless named.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of splits, networks and decoys.")] = 0,
+    seeds: Annotated[int, typer.Option(help="Networks of each kind, each from its own seed.")] = 3,
+    fail_on: Annotated[str | None, typer.Option(help="Exit with 1 on: caution (or worse), distrust.")] = None,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on however many SMILES are bad.")] = False,
+    radius: Annotated[int, typer.Option(help="Largest subgraph: bonds from its centre, 0 to 3.")] = 2,
+    counts: Annotated[bool, typer.Option("--counts", help="Count subgraphs; presence if not given.")] = False,
+    bits: Annotated[int | None, typer.Option(help="Fold subgraphs to so many columns; unhashed if not given.")] = None,
+    penalty: Annotated[str, typer.Option(help="The GLM's penalty: l1 or l2.")] = "l2",
+    strength: Annotated[float, typer.Option(help="How strongly it is penalised.")] = 3.0,
+    epochs: Annotated[int, typer.Option(help="Passes over the data when training networks.")] = 30,
+    subgraphs: Annotated[
+        str, typer.Option(help="From subgraphs to atoms: spread, centre, mask, mask-occurrences.")
+    ] = "spread",
+    bonds: Annotated[str, typer.Option(help="From bonds to atoms: receivers, none.")] = "receivers",
+    workers: Annotated[int | None, typer.Option(help="Processes; all processors if not given.")] = None,
+) -> None:
+    """Can this attribution be trusted? Fit models, attribute, test against the rule and the three pitfalls."""
+    if fail_on is not None and fail_on not in SEVERITY[1:]:
+        raise InputError(f"--fail-on is {fail_on!r}, expected caution or distrust")
+    page = report or Path(f"audit-{Path(data).name.split('.')[0] or 'data'}.html")
+    from attar.core.writing import check_writable
+
+    for path in (page, json):
+        if path is not None:
+            check_writable(path)
+    from attar.audit.plan import Plan
+
+    plan = Plan(
+        models=_listed(models),
+        methods=None if methods is None else _listed(methods),
+        seed=seed,
+        seeds=seeds,
+        radius=radius,
+        presence=not counts,
+        bits=bits,
+        penalty=penalty,
+        strength=strength,
+        epochs=epochs,
+        subgraphs=subgraphs,
+        bonds=bonds,
+        workers=workers,
+    )
+    if data == "rose":
+        _refuse({"--input": input, "--label": label, "--split": split, "--rule": rule}, "audit rose brings its own data")
+        record = _audit([*_rose(seed)], plan)
+    else:
+        record = _audit([_task(data, input, label, split, rule, seed, skip_bad)], plan)
+    _write(record, page, json)
+    _summary(record, page, json)
+    if fail_on is not None and SEVERITY.index(record["verdict"]) >= SEVERITY.index(fail_on):
+        raise typer.Exit(1)
+
+
+@app.command()
+def methods(
+    name: Annotated[str | None, typer.Argument(help="A method, for what it is, when it misleads, its source.")] = None,
+) -> None:
+    """The methods as a tree; one by name in full."""
+    from attar.report.methods import method_page, method_tree
+
+    print(method_tree() if name is None else method_page(name))
+
+
+def _rose(seed: int) -> "list[MoleculeTask]":
+    from attar.experiments.rose import library_rose, nci_rose
+
+    return [nci_rose(seed), library_rose(seed)]
+
+
+def _task(
+    data: str,
+    input: str | None,
+    label: str | None,
+    split: str | None,
+    rule: str | None,
+    seed: int,
+    skip_bad: bool,
+) -> "MoleculeTask":
+    from attar.domains.molecules.read import read_molecules
+    from attar.domains.molecules.truth import read_rule
+    from attar.experiments.molecule_task import from_table
+
+    known = None if rule is None else read_rule(rule)
+    if label is None:
+        raise InputError("no label: name the column to explain with --label (the file's columns are in its first line)")
+    table = read_molecules(data, input=input, label=label, split=split, skip_bad=skip_bad)
+    return from_table(table, rule=known, rule_name=rule, seed=seed)
+
+
+def _audit(tasks: "list[MoleculeTask]", plan: "Plan") -> dict[str, Any]:
+    from attar.audit.molecules import audit_molecules
+
+    command = shlex.join(["attar", *sys.argv[1:]])
+    if not sys.stderr.isatty():
+        return audit_molecules(tasks, plan, command=command)
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = ("auditing", BarColumn(), TextColumn("{task.percentage:.0f}%"), TimeRemainingColumn(), "{task.description}")
+    with Progress(*columns, console=console, transient=True) as bar:
+        row = bar.add_task("reading", total=1.0)
+        return audit_molecules(
+            tasks,
+            plan,
+            command=command,
+            progress=lambda share, what: bar.update(row, completed=share, description=what),
+        )
+
+
+def _write(record: dict[str, Any], page: Path, json: Path | None) -> None:
+    from json import dumps
+
+    from attar.core.writing import write_whole
+    from attar.report.page import audit_page
+
+    html = audit_page(record)
+    if json is not None:
+        write_whole(json, dumps(record, indent=1, ensure_ascii=False))
+    write_whole(page, html)
+
+
+def _summary(record: dict[str, Any], page: Path, json: Path | None) -> None:
+    from attar.report.terminal import audit_summary
+
+    print(audit_summary(record))
+    print(f"\nReport: {page}" + (f"   JSON: {json}" if json is not None else ""))
+    print(f"Took {record['provenance']['seconds']:.0f} s on {record['provenance']['workers']} processors.")
+
+
+def _listed(names: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in names.split(",") if part.strip()))
+
+
+def _refuse(options: dict[str, str | None], why: str) -> None:
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise InputError(f"{why}; leave out {', '.join(given)}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. Returns 0; 1 where --fail-on says so; 2 for wrong input, in one line; 130 for Ctrl-C."""
+    try:
+        result = app(arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except _UsageError as problem:
+        return _say(f"{problem.format_message().rstrip('.')}. See `attar --help`.")  # type: ignore[attr-defined]
+    except AttarError as problem:
+        return _say(str(problem))
+    except (KeyboardInterrupt, typer.Abort):
+        print("attar: stopped; nothing was written", file=sys.stderr)
+        return 130
+
+
+def _say(message: str) -> int:
+    print(f"attar: {message}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""Held-out molecules, at random or by whole clusters; and what molecules are like."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from rdkit.Chem import Crippen, Descriptors, rdFingerprintGenerator, rdMolDescriptors
+from rdkit.Chem.Scaffolds import MurckoScaffold
+from rdkit.SimDivFilters import rdSimDivPickers
+
+from attar.core.errors import InputError
+from attar.domains.molecules.molecule import Molecule
+
+
+def random_split(labels: np.ndarray, *, test: float = 0.25, seed: int = 0, stratified: bool = True) -> np.ndarray:
+    """A mask of the test molecules, a share `test` of each class (of all, unless `stratified`)."""
+    generator = np.random.default_rng([seed, 3])
+    held_out = np.zeros(len(labels), dtype=bool)
+    groups = [np.flatnonzero(labels == c) for c in np.unique(labels)] if stratified else [np.arange(len(labels))]
+    for group in groups:
+        held_out[generator.permutation(group)[: round(test * len(group))]] = True
+    return held_out
+
+
+def clusters(molecules: Sequence[Molecule], *, distance: float = 0.6) -> np.ndarray:
+    """The cluster of each molecule: that of its nearest leader, leaders lying at least `distance` apart.
+
+    Tanimoto distance of 1,024-bit Morgan fingerprints of radius 2. Source: Butina 1999 for clustering by sphere
+    exclusion; leaders by RDKit's LeaderPicker.
+    """
+    generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=1024)
+    prints = [generator.GetFingerprint(m.mol) for m in molecules]
+    leaders = list(rdSimDivPickers.LeaderPicker().LazyBitVectorPick(prints, len(prints), distance))
+    bits = np.array([np.frombuffer(p.ToBitString().encode(), dtype=np.uint8) - 48 for p in prints], dtype=np.float32)
+    shared = bits @ bits[leaders].T
+    either = bits.sum(1)[:, None] + bits[leaders].sum(1)[None] - shared
+    return (shared / np.maximum(either, 1)).argmax(1)
+
+
+def cluster_split(
+    molecules: Sequence[Molecule], labels: np.ndarray, *, test: float = 0.25, seed: int = 0
+) -> np.ndarray:
+    """A mask of test molecules made of whole clusters: harder than random, as new chemistry is.
+
+    Clusters are drawn in random order until the share is reached. Raises `InputError` where no draw of a few leaves
+    two of each class on both sides.
+    """
+    cluster = clusters(molecules)
+    for attempt in range(10):
+        order = np.random.default_rng([seed, attempt, 5]).permutation(cluster.max() + 1)
+        sizes = np.bincount(cluster)[order]
+        chosen = order[np.cumsum(sizes) <= max(test * len(molecules), sizes[0])]
+        held_out = np.isin(cluster, chosen)
+        sides = [labels[held_out], labels[~held_out]]
+        if all(len(s) and min((s > 0.5).sum(), (s < 0.5).sum()) >= 2 for s in sides):
+            return held_out
+    raise InputError("no split by clusters leaves two molecules of each class on both sides; the data are too few")
+
+
+PROPERTIES = {
+    "heavy atoms": lambda mol: mol.GetNumHeavyAtoms(),
+    "molecular weight / g/mol": Descriptors.MolWt,
+    "logP (Crippen)": Crippen.MolLogP,
+    "polar surface / Å²": rdMolDescriptors.CalcTPSA,
+    "rings": rdMolDescriptors.CalcNumRings,
+    "sp³ carbon share": rdMolDescriptors.CalcFractionCSP3,
+}
+
+
+def properties(molecules: Sequence[Molecule]) -> dict[str, np.ndarray]:
+    """What each molecule is like, by name with unit."""
+    return {name: np.array([float(f(m.mol)) for m in molecules]) for name, f in PROPERTIES.items()}
+
+
+def scaffold(molecule: Molecule) -> str:
+    """The Bemis-Murcko scaffold; empty for a molecule without rings."""
+    return MurckoScaffold.MurckoScaffoldSmiles(mol=molecule.mol, includeChirality=False)

@@ -1,0 +1,38 @@
+"""Running many tasks on this machine."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from joblib import Parallel, delayed
+from joblib.externals.loky import get_reusable_executor
+
+
+def processors() -> int:
+    """The processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def run(
+    function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], *, workers: int | None = None
+) -> Iterator[tuple[int, Any]]:
+    """(k, function(*tasks[k])) for every task, as they are done.
+
+    With one worker (or one task) everything runs in this process, in order. Each worker uses one thread, so that
+    results do not depend on how many there are. An exception in a task is raised here.
+    """
+    count = min(workers or processors(), len(tasks))
+    if count <= 1:
+        for k, task in enumerate(tasks):
+            yield k, function(*task)
+        return
+    pool = Parallel(n_jobs=count, backend="loky", return_as="generator_unordered", inner_max_num_threads=1)
+    try:
+        yield from pool(delayed(_numbered)(function, k, task) for k, task in enumerate(tasks))
+    except KeyboardInterrupt:
+        get_reusable_executor().shutdown(wait=False, kill_workers=True)
+        raise
+
+
+def _numbered(function: Callable[..., Any], k: int, task: tuple[Any, ...]) -> tuple[int, Any]:
+    return k, function(*task)

@@ -1,0 +1,64 @@
+"""Dataset bias: does the training set look like the test set, and what comes with what?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csc_matrix
+from scipy.stats import ks_2samp
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A property whose distribution differs between training and test examples.
+
+    `distance` is the Kolmogorov-Smirnov statistic (0 same, 1 apart), `p` Holm-corrected over the properties.
+    """
+
+    name: str
+    train_mean: float
+    test_mean: float
+    distance: float
+    p: float
+
+
+def shifts(train: Mapping[str, np.ndarray], test: Mapping[str, np.ndarray]) -> list[Shift]:
+    """Every property's shift, the largest first."""
+    found = []
+    for name, values in train.items():
+        distance, p = ks_2samp(values, test[name])
+        found.append(Shift(name, float(values.mean()), float(test[name].mean()), float(distance), float(p)))
+    corrected, floor = {}, 0.0
+    for rank, shift in enumerate(sorted(found, key=lambda s: s.p)):
+        floor = max(floor, min(1.0, shift.p * (len(found) - rank)))
+        corrected[shift.name] = floor
+    found = [Shift(s.name, s.train_mean, s.test_mean, s.distance, corrected[s.name]) for s in found]
+    return sorted(found, key=lambda s: -s.distance)
+
+
+def unseen_share(train: Sequence[str], test: Sequence[str]) -> float:
+    """The share of test examples whose key (scaffold, patient, source) no training example has."""
+    known = set(train)
+    return float(np.mean([key not in known for key in test])) if len(test) else 0.0
+
+
+def co_occurring(present: csc_matrix, columns: Sequence[int], *, overlap: float = 0.6) -> list[list[int]]:
+    """Columns that come together, as groups: single-linkage on the Jaccard overlap of the rows that hold them.
+
+    Columns of one group cannot be told apart by this data; a ranking should sum over the group. Groups keep the
+    order of their first column in `columns`.
+    """
+    table = (present[:, columns] > 0).astype(np.int64)
+    together = (table.T @ table).toarray()
+    each = together.diagonal()
+    union = each[:, None] + each[None] - together
+    linked = together >= overlap * np.maximum(union, 1)
+    group = np.arange(len(columns))
+    for k in range(len(columns)):
+        for other in np.flatnonzero(linked[k]):
+            if group[other] != group[k]:
+                group[group == group[other]] = group[k]
+    order: dict[int, list[int]] = {}
+    for column, g in zip(columns, group, strict=True):
+        order.setdefault(int(g), []).append(int(column))
+    return list(order.values())

@@ -1,0 +1,30 @@
+"""An audit in a terminal: the verdict, the findings that decide, the fragments, in plain text."""
+
+import textwrap
+from typing import Any
+
+WIDTH = 100
+MARKS = {"ok": "ok      ", "note": "note    ", "caution": "CAUTION ", "distrust": "DISTRUST"}
+
+
+def audit_summary(record: dict[str, Any]) -> str:
+    """The record as text of at most 100 columns."""
+    lines = [record["verdict"].upper(), *_wrapped(" ".join(record["summary"]), ""), ""]
+    order = ("distrust", "caution", "note", "ok")
+    for finding in sorted(record["findings"], key=lambda f: order.index(f["status"])):
+        lines += _wrapped(finding["evidence"], f"{MARKS[finding['status']]}  ")
+        if finding["remedy"] and finding["status"] in ("distrust", "caution"):
+            lines += _wrapped("→ " + finding["remedy"], " " * 10)
+    raising = [f for f in record["fragments"] if f["weight"] > 0][:5]
+    if raising:
+        lines += ["", "Fragments that raise it most       weight   95% interval      n   positive"]
+        for f in raising:
+            interval = f"[{f['low']:.2f}, {f['high']:.2f}]"
+            lines.append(f"  {f['weight']:>37.2f}   {interval:<14} {f['n']:>5} {f['n_positive']:>7}   {f['smarts']}")
+    return "\n".join(lines)
+
+
+def _wrapped(text: str, lead: str) -> list[str]:
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_long_words=False, break_on_hyphens=False
+    )

@@ -1,0 +1,475 @@
+"""What every method promises, for every method and every kind of model that it fits.
+
+A new method in `METHODS` is tested here at once, with its defaults; a new kind of model belongs in `models.MODELS`.
+"""
+
+import pickle
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from models import MODELS, Case, case, every_method, method_class
+from torch import Tensor, nn
+
+from attar import attribute
+from attar.adapters import adapt
+from attar.core.attribution import Attribution
+from attar.core.errors import InputError, UnsupportedError
+from attar.core.inputs import Tensors
+from attar.core.model import Attending, Layered, Pooled, lacks
+from attar.core.parts import Parts
+from attar.core.target import Logit
+
+METHODS_BY_NAME = every_method()
+ROWWISE = (Attending, Layered, Pooled)  # methods that need these give a row one value, whatever its features
+
+
+@cache
+def adapted(model_name: str) -> Any:
+    return adapt(case(model_name).model)
+
+
+def _pairs(fitting: bool) -> list[tuple[str, str]]:
+    return [
+        (name, model_name)
+        for name, method in METHODS_BY_NAME.items()
+        for model_name in MODELS
+        if (lacks(adapted(model_name), method.needs) is None) == fitting
+    ]
+
+
+PAIRS = _pairs(fitting=True)
+ON_MODULES = [(name, model_name) for name, model_name in PAIRS if case(model_name).module is not None]
+
+
+def every(pairs: list[tuple[str, str]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(("name", "model_name"), pairs, ids=["-on-".join(pair) for pair in pairs])
+
+
+def found_on(given: Case, name: str, **options: Any) -> Attribution:
+    return attribute(given.model, given.inputs, METHODS_BY_NAME[name], **options)
+
+
+def arrays(found: Attribution) -> dict[str, Tensor]:
+    """Everything that an attribution holds, by a name that says where."""
+    held = {f"parts/{part}": array for part, array in found.parts.items()}
+    held |= {f"owners/{part}": array for part, array in found.owners.items()}
+    held |= {"output": found.output, "bound": found.error.bound, "evaluations": found.evaluations}
+    optional = {"reached": found.error.reached, "reference": found.reference, "unassigned": found.unassigned}
+    return held | {where: array for where, array in optional.items() if array is not None}
+
+
+def assert_same(found: Attribution, expected: Attribution) -> None:
+    """Equal but for rounding: sums are taken in another order where a batch is cut in other places."""
+    assert arrays(found).keys() == arrays(expected).keys()
+    for where, array in arrays(found).items():
+        torch.testing.assert_close(array, arrays(expected)[where], rtol=1e-9, atol=1e-11, msg=lambda m, at=where: f"{at}: {m}")
+
+
+def by_example(found: Attribution) -> list[dict[str, Tensor]]:
+    """All that is said of each example, its rows cut out of the batch."""
+    said: list[dict[str, Tensor]] = [{} for _ in range(len(found))]
+    for where, array in arrays(found).items():
+        kind, _, part = where.partition("/")
+        if kind == "owners":
+            continue
+        lengths = torch.bincount(found.owners[part], minlength=len(found)).tolist() if part else [1] * len(found)
+        for one, rows in zip(said, array.split(lengths), strict=True):
+            one[where] = rows
+    return said
+
+
+def assert_same_examples(found: list[dict[str, Tensor]], expected: list[dict[str, Tensor]]) -> None:
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert one.keys() == other.keys()
+        for where in one:
+            torch.testing.assert_close(one[where], other[where], rtol=1e-9, atol=1e-11)
+
+
+def test_every_method_has_a_model_here_to_run_on() -> None:
+    without = set(METHODS_BY_NAME) - {name for name, _ in PAIRS}
+    assert not without, f"no toy in tests/models.py fits {without}: add one that offers what the method needs"
+
+
+# --- what comes out ---
+
+
+@every(PAIRS)
+def test_values_have_the_shape_of_the_input(name: str, model_name: str) -> None:
+    """Or one value per row: features are summed where rows are taken away, channels where maps are weighed."""
+    given = case(model_name)
+    found = found_on(given, name)
+    assert len(found) == len(given.inputs)
+    assert set(found.parts) <= set(given.inputs.parts)
+    for part, array in found.parts.items():
+        shape = given.inputs.parts[part].shape
+        rowwise = shape[:1] + shape[2:]
+        if METHODS_BY_NAME[name].needs in ROWWISE:
+            assert array.shape == rowwise
+        elif isinstance(given.inputs, Tensors):
+            assert array.shape == shape
+        else:
+            assert array.shape in (shape, rowwise)
+        assert torch.equal(found.owners[part], given.inputs.owners[part])
+        assert bool(torch.isfinite(array).all())
+    assert isinstance(found.values, Tensor) == isinstance(given.inputs, Tensors)
+
+
+@every(PAIRS)
+def test_the_output_is_the_models(name: str, model_name: str) -> None:
+    given = case(model_name)
+    outputs = adapted(model_name).predict(given.inputs)
+    torch.testing.assert_close(found_on(given, name).output, outputs.max(1).values, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(found_on(given, name, target=Logit(0)).output, outputs[:, 0], rtol=1e-12, atol=1e-12)
+
+
+@every(PAIRS)
+def test_each_example_can_have_its_own_class(name: str, model_name: str) -> None:
+    given = case(model_name)
+    classes = [k % adapted(model_name).predict(given.inputs).shape[1] for k in range(len(given.inputs))]
+    mixed = by_example(found_on(given, name, target=Logit(classes)))
+    of_class = {c: by_example(found_on(given, name, target=Logit(c))) for c in set(classes)}
+    assert_same_examples(mixed, [of_class[c][k] for k, c in enumerate(classes)])
+
+
+@every(PAIRS)
+def test_precision_is_kept(name: str, model_name: str) -> None:
+    """Single stays single on a torch module; scikit-learn itself answers in double."""
+    single = case(model_name, torch.float32)
+    assert {a.dtype for a in found_on(case(model_name), name).parts.values()} <= {torch.float64, _answers_in(model_name)}
+    if single.module is not None:
+        found = found_on(single, name)
+        assert {a.dtype for a in found.parts.values()} == {torch.float32}
+        assert found.output.dtype == torch.float32
+
+
+def _answers_in(model_name: str) -> torch.dtype:
+    return adapted(model_name).predict(case(model_name).inputs).dtype
+
+
+@every(PAIRS)
+def test_the_error_is_a_number_per_example(name: str, model_name: str) -> None:
+    given = case(model_name)
+    found = found_on(given, name)
+    assert found.error.bound.shape == found.evaluations.shape == (len(given.inputs),)
+    assert bool((found.error.bound >= 0).all())
+    assert bool((found.evaluations >= 1).all())
+    assert found.error.how
+
+
+# --- batches, order, chance ---
+
+
+@every(PAIRS)
+def test_batch_size_changes_nothing(name: str, model_name: str) -> None:
+    given = case(model_name)
+    whole = found_on(given, name)
+    assert_same(found_on(given, name, batch_size=1), whole)
+    assert_same(found_on(given, name, batch_size=3), whole)
+
+
+@every(PAIRS)
+def test_order_changes_nothing(name: str, model_name: str) -> None:
+    given = case(model_name)
+    order = torch.tensor([2, 0, 3, 1, *range(4, len(given.inputs))]).flip(0)
+    shuffled = replace(given, inputs=given.inputs.take(order))
+    whole = by_example(found_on(given, name))
+    assert_same_examples(by_example(found_on(shuffled, name)), [whole[k] for k in order.tolist()])
+
+
+@every(PAIRS)
+def test_an_example_alone_is_what_it_is_in_company(name: str, model_name: str) -> None:
+    given = case(model_name)
+    whole = by_example(found_on(given, name))
+    for k, expected in enumerate(whole):
+        alone = replace(given, inputs=given.inputs.take(torch.tensor([k])))
+        assert_same_examples(by_example(found_on(alone, name)), [expected])
+
+
+@every(PAIRS)
+def test_chance_is_its_own_and_is_seeded(name: str, model_name: str) -> None:
+    """Neither reads nor moves the global generators: the same twice, whatever state they are in."""
+    given = case(model_name)
+    _set_global_seeds(1)
+    states = _global_states()
+    first = found_on(given, name)
+    assert _global_states() == states
+    _set_global_seeds(2)
+    again = found_on(given, name)
+    for where, array in arrays(first).items():
+        assert torch.equal(array, arrays(again)[where]), where
+
+
+def _set_global_seeds(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - the global state is what is looked at
+    torch.manual_seed(seed)
+
+
+def _global_states() -> tuple[object, ...]:
+    return random.getstate(), pickle.dumps(np.random.get_state()), torch.get_rng_state().tolist()  # noqa: NPY002
+
+
+@pytest.mark.parametrize("name", [n for n, m in METHODS_BY_NAME.items() if hasattr(m, "seed")])
+@pytest.mark.parametrize("model_name", ["mlp", "mpnn", "bag-mlp"])
+def test_another_seed_gives_other_numbers(name: str, model_name: str) -> None:
+    given, method = case(model_name), METHODS_BY_NAME[name]
+    one, other = (attribute(given.model, given.inputs, replace(method, seed=seed)) for seed in (0, 1))
+    assert all(not torch.equal(one.parts[part], other.parts[part]) for part in one.parts)
+
+
+# --- the model is left as it was found ---
+
+
+@every(ON_MODULES)
+def test_the_model_is_left_as_found(name: str, model_name: str) -> None:
+    given = case(model_name)
+    _lived_in(given.module)
+    before = _state(given.module)
+    found_on(given, name, batch_size=2)
+    _assert_state(given.module, before)
+
+
+@every(ON_MODULES)
+@pytest.mark.parametrize("call", [1, 2])
+def test_the_model_is_left_as_found_after_an_exception(name: str, model_name: str, call: int) -> None:
+    given = case(model_name)
+    _lived_in(given.module)
+    before = _state(given.module)
+    with _breaking(given.module, at=call), pytest.raises(_BrokenError):
+        found_on(given, name)
+    _assert_state(given.module, before)
+
+
+@every([pair for pair in PAIRS if case(pair[1]).module is None])
+def test_an_estimator_is_left_as_found(name: str, model_name: str) -> None:
+    given = case(model_name)
+    before = pickle.dumps(given.model)
+    found_on(given, name)
+    assert pickle.dumps(given.model) == before
+
+
+def _lived_in(module: nn.Module) -> None:
+    """As in the middle of a training loop: modes mixed, some gradients there, one parameter frozen."""
+    module.train()
+    submodules = list(module.modules())
+    submodules[-1].training = False
+    parameters = list(module.parameters())
+    for k, parameter in enumerate(parameters):
+        parameter.grad = torch.full_like(parameter, k) if k % 2 else None
+    parameters[0].requires_grad_(False)
+
+
+def _state(module: nn.Module) -> dict[str, Any]:
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+    return {
+        "modes": [m.training for m in module.modules()],
+        "tensors": {n: t.detach().clone() for n, t in module.state_dict().items()},
+        "gradients": [None if p.grad is None else p.grad.clone() for p in module.parameters()],
+        "frozen": [p.requires_grad for p in module.parameters()],
+        "hooks": [len(getattr(m, kind)) for m in module.modules() for kind in hooks],
+        "submodules": [n for n, _ in module.named_modules()],
+        "attributes": [sorted(vars(m)) for m in module.modules()],
+    }
+
+
+def _assert_state(module: nn.Module, before: dict[str, Any]) -> None:
+    after = _state(module)
+    for what in ("modes", "frozen", "hooks", "submodules", "attributes"):
+        assert after[what] == before[what], what
+    for tensor_name, tensor in before["tensors"].items():
+        assert torch.equal(after["tensors"][tensor_name], tensor), tensor_name
+    for gradient, expected in zip(after["gradients"], before["gradients"], strict=True):
+        assert (gradient is None) == (expected is None)
+        assert gradient is None or torch.equal(gradient, expected)
+
+
+class _BrokenError(Exception):
+    pass
+
+
+@contextmanager
+def _breaking(module: nn.Module, at: int) -> Iterator[None]:
+    """The `at`-th call of the module raises when all its layers have run."""
+    calls = 0
+
+    def count(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == at:
+            raise _BrokenError
+
+    hook = module.register_forward_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+@every(ON_MODULES)
+def test_frozen_parameters_change_nothing(name: str, model_name: str) -> None:
+    frozen = case(model_name)
+    frozen.module.requires_grad_(False)
+    assert_same(found_on(frozen, name), found_on(case(model_name), name))
+
+
+@every(ON_MODULES)
+def test_no_grad_around_changes_nothing(name: str, model_name: str) -> None:
+    with torch.no_grad():
+        quiet = found_on(case(model_name), name)
+        assert not torch.is_grad_enabled()
+    assert_same(quiet, found_on(case(model_name), name))
+
+
+@every(PAIRS)
+def test_inputs_may_require_a_gradient(name: str, model_name: str) -> None:
+    plain = case(model_name)
+    leaves = plain.inputs.parts.map(lambda array: array.clone().requires_grad_())
+    found = found_on(replace(plain, inputs=plain.inputs.replace(leaves)), name)
+    assert_same(found, found_on(plain, name))
+    assert not any(array.requires_grad for array in arrays(found).values())
+    assert all(leaf.grad is None and leaf.requires_grad for leaf in leaves.values())
+
+
+@every(PAIRS)
+def test_inputs_are_left_as_found(name: str, model_name: str) -> None:
+    given = case(model_name)
+    before = given.inputs.parts.map(Tensor.clone)
+    found = found_on(given, name)
+    found.parts.map(lambda array: array.fill_(99.0))
+    for part, array in given.inputs.parts.items():
+        assert torch.equal(array, before[part])
+
+
+# --- what is refused ---
+
+
+@every(PAIRS)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_nan_and_infinity_in_the_input_are_refused(name: str, model_name: str, bad: float) -> None:
+    given = case(model_name)
+    for part in given.inputs.parts:
+        spoilt = given.inputs.parts.map(Tensor.clone)
+        spoilt[part].view(-1)[-1] = bad
+        with pytest.raises(InputError, match=f"^{part} holds NaN or infinity"):
+            found_on(replace(given, inputs=given.inputs.replace(spoilt)), name)
+
+
+@every(PAIRS)
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_model_that_answers_nan_is_refused(name: str, model_name: str, bad: float) -> None:
+    given = case(model_name)
+    spoilt = _with_answers(adapted(model_name), lambda outputs: torch.full_like(outputs, bad))
+    with pytest.raises(InputError, match="the model's output holds NaN or infinity"):
+        found_on(replace(given, model=spoilt), name)
+
+
+def _with_answers(model: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """The adapted model with other answers and all else its own."""
+    kind = type(model)
+    changed = type(kind.__name__, (kind,), {"predict": lambda self, inputs: change(kind.predict(self, inputs))})
+    return changed(**{field.name: getattr(model, field.name) for field in fields(model)})
+
+
+@every(PAIRS)
+def test_integers_are_refused_with_the_way_out(name: str, model_name: str) -> None:
+    given = case(model_name)
+    whole = given.inputs.replace(given.inputs.parts.map(Tensor.long))
+    with pytest.raises(InputError, match=r"holds torch.int64, expected floats: convert with .float\(\)"):
+        found_on(replace(given, inputs=whole), name)
+
+
+@every(PAIRS)
+def test_an_empty_batch_is_refused(name: str, model_name: str) -> None:
+    given = case(model_name)
+    nobody = given.inputs.take(torch.zeros(0, dtype=torch.long))
+    with pytest.raises(InputError, match="no examples"):
+        found_on(replace(given, inputs=nobody), name)
+
+
+@every(PAIRS)
+def test_a_class_that_the_model_lacks_is_refused(name: str, model_name: str) -> None:
+    given = case(model_name)
+    with pytest.raises(InputError, match="asks for output 99, the model has [1-3]"):
+        found_on(given, name, target=Logit(99))
+    with pytest.raises(InputError, match="asks for output -1, the model has [1-3]"):
+        found_on(given, name, target=Logit([0] * (len(given.inputs) - 1) + [-1]))
+    with pytest.raises(InputError, match=f"names 2 classes for {len(given.inputs)} examples"):
+        found_on(given, name, target=Logit([0, 0]))
+
+
+@every(PAIRS)
+def test_a_batch_size_below_one_is_refused(name: str, model_name: str) -> None:
+    with pytest.raises(InputError, match="batch_size is 0, expected at least 1"):
+        found_on(case(model_name), name, batch_size=0)
+
+
+@every(_pairs(fitting=False))
+def test_a_model_that_lacks_what_is_needed_is_refused_by_name(name: str, model_name: str) -> None:
+    method = METHODS_BY_NAME[name]
+    with pytest.raises(UnsupportedError, match=f"^{type(method).__name__} needs a {method.needs.__name__} model: "):
+        found_on(case(model_name), name)
+
+
+# --- provenance ---
+
+
+@pytest.mark.parametrize("name", METHODS_BY_NAME)
+def test_the_repr_makes_the_method_again(name: str) -> None:
+    method = METHODS_BY_NAME[name]
+    known = vars(import_module(method_class(name).__module__))
+    assert eval(repr(method), dict(known)) == method  # noqa: S307 - our own repr
+    assert pickle.loads(pickle.dumps(method)) == method
+
+
+@every(PAIRS)
+def test_an_attribution_says_what_made_it(name: str, model_name: str) -> None:
+    found = found_on(case(model_name), name, target=Logit(0))
+    assert found.method == repr(METHODS_BY_NAME[name])
+    assert found.target == "Logit(index=0)"
+
+
+@every(PAIRS)
+def test_an_attribution_is_saved_and_read_back(name: str, model_name: str, tmp_path: Path) -> None:
+    for target in (None, Logit(0)):
+        found = found_on(case(model_name), name, target=target)
+        found.save(tmp_path / "found.safetensors")
+        again = Attribution.load(tmp_path / "found.safetensors")
+        assert arrays(again).keys() == arrays(found).keys()
+        for where, array in arrays(found).items():
+            assert torch.equal(array, arrays(again)[where]), where
+            assert array.dtype == arrays(again)[where].dtype, where
+        for said in ("method", "target", "carried_by", "single", "names"):
+            assert getattr(again, said) == getattr(found, said), said
+        assert again.error.how == found.error.how
+        assert repr(again) == repr(found)
+
+
+def test_only_an_attribution_is_read(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    (tmp_path / "text").write_text("no tensors here")
+    save_file({"output": torch.zeros(1)}, tmp_path / "other")
+    save_file({"output": torch.zeros(1)}, tmp_path / "empty", metadata={"attar": "{}"})
+    save_file({"output": torch.zeros(1)}, tmp_path / "odd", metadata={"attar": "no json"})
+    for name in ("text", "other", "empty", "odd", "absent"):
+        with pytest.raises(InputError, match=f"{name} is not an attribution saved by attar"):
+            Attribution.load(tmp_path / name)
+
+
+def test_parts_keep_their_names() -> None:
+    """The arithmetic that methods are written in."""
+    one, other = Parts({"a": torch.ones(2, 3), "b": torch.ones(1)}), Parts({"b": torch.ones(1), "a": torch.ones(2, 3)})
+    total = (one + other) * 3 - one / 2
+    assert list(total) == ["a", "b"]
+    assert torch.equal(total["a"], torch.full((2, 3), 5.5))
+    assert torch.equal(total["b"], torch.full((1,), 5.5))
