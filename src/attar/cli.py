@@ -100,7 +100,8 @@ def audit(
         workers=workers,
     )
     if data == "rose":
-        _refuse({"--input": input, "--label": label, "--split": split, "--rule": rule}, "audit rose brings its own data")
+        given = {"--input": input, "--label": label, "--split": split, "--rule": rule}
+        _refuse(given, "audit rose brings its own data")
         record = _audit([*_rose(seed)], plan)
     else:
         record = _audit([_task(data, input, label, split, rule, seed, skip_bad)], plan)
@@ -156,8 +157,10 @@ def _audit(tasks: "list[MoleculeTask]", plan: "Plan") -> dict[str, Any]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = ("auditing", BarColumn(), TextColumn("{task.percentage:.0f}%"), TimeRemainingColumn(), "{task.description}")
-    with Progress(*columns, console=console, transient=True) as bar:
+    percent = TextColumn("{task.percentage:.0f}%")
+    with Progress(
+        "auditing", BarColumn(), percent, TimeRemainingColumn(), "{task.description}", console=console, transient=True
+    ) as bar:
         row = bar.add_task("reading", total=1.0)
         return audit_molecules(
             tasks,

@@ -69,9 +69,8 @@ class Graphs(Inputs):
         graphs = []
         for k in range(self.size):
             mine = self.edge_owner == k
-            graphs.append(
-                Data(x=self.nodes[self.node_owner == k], edge_index=self.edge_index[:, mine] - first[k], edge_attr=self.edges[mine])
-            )
+            edge_index = self.edge_index[:, mine] - first[k]
+            graphs.append(Data(x=self.nodes[self.node_owner == k], edge_index=edge_index, edge_attr=self.edges[mine]))
         return Batch.from_data_list(graphs)
 
     @classmethod

@@ -149,9 +149,8 @@ def rows_of_table(inputs: Inputs) -> Any:
     if isinstance(inputs, SparseRows):
         from scipy.sparse import csr_matrix
 
-        counts = inputs.counts.detach().numpy().astype(np.float64)
-        entries = (counts, (inputs.rows.numpy(), inputs.columns.numpy()))
-        return csr_matrix(entries, shape=(inputs.size, inputs.width)).astype(np.float32)
+        entries = (inputs.counts.detach().numpy(), (inputs.rows.numpy(), inputs.columns.numpy()))
+        return csr_matrix(entries, shape=(inputs.size, inputs.width))
     if isinstance(inputs, Tensors) and inputs.values.ndim == 2:
         return inputs.values.detach().cpu().numpy()
     raise InputError("a scikit-learn estimator explains tables: give a (rows, columns) array or sparse rows")

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -114,9 +115,9 @@ class TorchModel:
                 module.training = training
 
     @contextmanager
-    def _recorded(self, names: Sequence[str]) -> Iterator[dict[str, Tensor]]:
+    def _recorded(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
         """The outputs of the named submodules; the hooks are gone afterwards, whatever happens."""
-        seen: dict[str, Tensor] = {}
+        seen: dict[str, Any] = {}
         hooks = []
         try:
             for name in names:
@@ -145,7 +146,7 @@ def _gradients(asked: Tensor, leaves: list[Tensor]) -> list[Tensor]:
     return [torch.zeros_like(leaf) if g is None else g for leaf, g in zip(leaves, found, strict=True)]
 
 
-def _as_parts(output: object, inputs: Inputs, layer: str) -> Parts:
+def _as_parts(output: Any, inputs: Inputs, layer: str) -> Parts:
     """A layer's output under the names of the input's parts: a tuple in their order, or one tensor for the first."""
     arrays = list(output) if isinstance(output, tuple | list) else [output]
     names = list(inputs.parts)

@@ -24,6 +24,7 @@ RULE_IS_LABEL = 0.98  # from this agreement on, what lies outside the rule canno
 PULL = 0.10  # a shortcut must move the model by this share of the gap between the classes
 OVERTAKEN = 0.50  # negatives with it outrank positives without it
 FEW_POSITIVES = 50
+FEW_SCORED = 30  # with fewer molecules, a wide interval is no evidence against an attribution
 RARE = 0.02  # share of the smaller class
 SHIFTED = 0.20  # Kolmogorov-Smirnov distance of a property between train and test
 
@@ -91,9 +92,13 @@ def attribution_finding(
     model: str, method: str, score: Interval, by_chance: float, trivial: float, best: tuple[str, float], pairs: int
 ) -> Finding:
     """Does the attribution find the atoms of the rule, better than chance and than a score that saw no model?"""
-    if score.low <= by_chance + ABOVE_CHANCE:
+    if score.high < by_chance:
         status: Status = "distrust"
-        said = "no better than random atoms"
+        said = "worse than random atoms: to this model the rule's atoms speak against the label"
+    elif score.low <= by_chance + ABOVE_CHANCE and score.score > trivial and score.n < FEW_SCORED:
+        status, said = "caution", "too few molecules to tell it from random atoms"
+    elif score.low <= by_chance + ABOVE_CHANCE:
+        status, said = "distrust", "no better than random atoms"
     elif score.low <= trivial:
         status = "caution"
         said = "better than random atoms, but not than marking heteroatoms and double bonds without any model"
@@ -135,7 +140,7 @@ def parts_finding(model: str, method: str, parts: dict[str, Interval], by_chance
         question="true of the phenomenon?",
         status="caution" if lost else "ok",
         evidence=f"{method} on {model}, part by part: {listed}."
-        + (f" {_and(lost)} {'is' if len(lost) == 1 else 'are'} not found: the rule needs it, the data hardly contrast it." if lost else ""),
+        + (f" Not found: {_and(lost)}. The rule needs it, but the data hardly contrast it." if lost else ""),
         remedy="A part that nearly all molecules have gets no attribution; ask for the counterfactual (remove it)."
         if lost
         else "",
@@ -143,10 +148,10 @@ def parts_finding(model: str, method: str, parts: dict[str, Interval], by_chance
     )
 
 
-def ladder_finding(model: str, task: str, rungs: Sequence[Rung], held_out: Interval, trivial: float) -> Finding | None:
+def ladder_finding(model: str, rungs: Sequence[Rung], held_out: Interval, trivial: float) -> Finding | None:
     """What does this much prediction buy in attribution?"""
     usable = [r for r in rungs if np.isfinite(r.attribution.score)]
-    if not usable or task != "classification":
+    if not usable:
         return None
     middle, half = expected(usable, held_out.score)
     top = max(r.attribution.score for r in usable)
@@ -157,8 +162,9 @@ def ladder_finding(model: str, task: str, rungs: Sequence[Rung], held_out: Inter
         pitfall="imperfect model",
         question="true of the phenomenon?",
         status=status,
-        evidence=f"At AUROC {held_out.score:.2f} expect an attribution score of {middle:.2f} ± {half:.2f} of a possible "
-        f"{top:.2f}; a model at AUROC {bottom.prediction:.2f} gets {bottom.attribution.score:.2f}.",
+        evidence=f"On a ladder of noisier labels ({model}), prediction {held_out.score:.2f} buys an attribution score "
+        f"of {middle:.2f} ± {half:.2f} of a possible {top:.2f}; prediction {bottom.prediction:.2f} buys "
+        f"{bottom.attribution.score:.2f}.",
         remedy="" if status == "ok" else "A better model first: attribution is lost sooner than prediction.",
         value=middle,
         interval=(middle - half, middle + half),
@@ -179,9 +185,8 @@ def decoy_finding(rungs: Sequence[DecoyRung]) -> Finding | None:
         question="true of the model?",
         status="note",
         evidence=f"With {worst.decoy} planted in half of the training positives the clean AUROC moves by "
-        f"{_signed(worst.clean - clean.clean)} only, yet negatives that carry it bring the AUROC to {worst.on_negatives:.2f}; where "
-        f"both are present, attribution finds the decoy with {worst.decoy_attribution:.2f} and the rule with "
-        f"{worst.rule_attribution:.2f}.",
+        f"{_signed(worst.clean - clean.clean)}, while negatives that carry it bring the AUROC to "
+        f"{worst.on_negatives:.2f}; {_where_both(worst)}.",
         remedy="A clean test score is no evidence against a shortcut; look at molecules that hold both.",
         value=worst.on_negatives,
         chance=0.5,
@@ -193,6 +198,7 @@ def shortcut_findings(task: MoleculeTask, found: Sequence[Shortcut]) -> list[Fin
     """Groups that come with the label, lie outside the rule and move the model."""
     agreement = float((task.follows_rule == (task.labels > 0.5)).mean()) if task.rule is not None else 0.0
     decided = agreement >= RULE_IS_LABEL
+    undecided = "No rule was given" if task.rule is None else "The rule does not decide this label"
     findings = []
     for s in found:
         if s.pull < PULL:
@@ -208,7 +214,7 @@ def shortcut_findings(task: MoleculeTask, found: Sequence[Shortcut]) -> list[Fin
                 evidence=f"{s.name} stands {where} in {s.positives} training positives and {s.negatives} negatives "
                 f"(p = {s.p:.0e}). Put on test negatives, label unchanged, it moves the model {s.pull:.0%} of the way "
                 f"to the positives (AUROC {s.control:.2f} → {s.on_negatives:.2f})."
-                + ("" if decided else " The rule does not decide this label, so the data cannot tell cause from shortcut."),
+                + ("" if decided else f" {undecided}, so the data cannot tell cause from shortcut."),
                 remedy=f"Add negatives with {s.name} and positives without it, or mask it, and train again."
                 if spurious
                 else f"Decide by experiment: the same molecule with and without {s.name}.",
@@ -245,9 +251,9 @@ def rule_finding(task: MoleculeTask) -> Finding | None:
         evidence = f"The rule {task.rule_name} is the label of every molecule: what it names is the whole truth."
     else:
         evidence = (
-            f"The rule {task.rule_name} is true of {int(matched.sum())} molecules: {precision:.0%} of them have the label "
-            f"(lift {precision / positive.mean():.1f}), and it covers {recall:.0%} of the positives. It is a hypothesis "
-            "about this label, not its definition."
+            f"The rule {task.rule_name} is true of {int(matched.sum())} molecules: {precision:.0%} of them have the "
+            f"label (lift {precision / positive.mean():.1f}), and it covers {recall:.0%} of the positives. It is a "
+            "hypothesis about this label, not its definition."
         )
     return Finding(
         name="rule against label",
@@ -255,7 +261,9 @@ def rule_finding(task: MoleculeTask) -> Finding | None:
         question="true of the phenomenon?",
         status="ok" if agreement >= RULE_IS_LABEL else "caution",
         evidence=evidence,
-        remedy="" if agreement >= RULE_IS_LABEL else "Scores against the rule say how well it is found, not that it is true.",
+        remedy=""
+        if agreement >= RULE_IS_LABEL
+        else "Scores against the rule say how well it is found, not that it is true.",
         value=precision,
         control=float(positive.mean()),
     )
@@ -285,7 +293,8 @@ def bias_findings(task: MoleculeTask, found: Bias, folded: bool) -> list[Finding
                 pitfall="dataset bias",
                 question="the data",
                 status="caution" if rare else "ok",
-                evidence=f"{positives} of {len(task.labels)} molecules are positive ({positives / len(task.labels):.1%}).",
+                evidence=f"{positives} of {len(task.labels)} molecules are positive "
+                f"({positives / len(task.labels):.1%}).",
                 remedy="Intervals are wide with so few; gather more of the rarer class." if rare else "",
                 value=positives / len(task.labels),
             )
@@ -299,8 +308,8 @@ def bias_findings(task: MoleculeTask, found: Bias, folded: bool) -> list[Finding
             question="the data",
             status="caution" if moved else "ok",
             evidence=f"Largest difference between training and test: {worst.name} (mean {worst.train_mean:.3g} and "
-            f"{worst.test_mean:.3g}, distance {worst.distance:.2f}, p = {worst.p:.2g}); {found.unseen_scaffolds:.0%} of test "
-            "molecules have a scaffold that training lacks.",
+            f"{worst.test_mean:.3g}, distance {worst.distance:.2f}, p = {worst.p:.2g}); {found.unseen_scaffolds:.0%} "
+            "of test molecules have a scaffold that training lacks.",
             remedy="Read test scores as scores on other molecules than those trained on." if moved else "",
             value=worst.distance,
             chance=0.0,
@@ -336,6 +345,11 @@ def note_findings(notes: Sequence[Note], total: int) -> list[Finding]:
         )
         for n in notes
     ]
+
+
+def _where_both(rung: DecoyRung) -> str:
+    rule = f" and the rule with {rung.rule_attribution:.2f}" if np.isfinite(rung.rule_attribution) else ""
+    return f"where it is present, attribution finds the decoy with {rung.decoy_attribution:.2f}{rule}"
 
 
 def _interval(i: Interval) -> str:

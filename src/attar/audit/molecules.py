@@ -76,10 +76,12 @@ def _units(k: int, task: MoleculeTask, plan: Plan, *, main: bool) -> list[Unit]:
         matters = plan.recipe(kind, task.task).seeds_matter
         for seed in range(plan.seeds if matters and main else 1):
             arguments = (task, plan, kind, plan.seed + seed)
-            units.append(Unit((k, "trial", kind, seed), trials.trial, arguments, _COST[kind] * scale, f"{kind}, seed {seed}"))
+            key, what = (k, "trial", kind, seed), f"{kind}, seed {seed}"
+            units.append(Unit(key, trials.trial, arguments, _COST[kind] * scale, what))
         if main and not task.given_split:
             arguments = (task, plan, kind)
-            units.append(Unit((k, "cluster", kind), trials.cluster_trial, arguments, _COST[kind] * scale, f"{kind}, unseen clusters"))
+            key, what = (k, "cluster", kind), f"{kind}, unseen clusters"
+            units.append(Unit(key, trials.cluster_trial, arguments, _COST[kind] * scale, what))
             if not matters:
                 units.append(Unit((k, "folds", kind), trials.folds, arguments, 5 * scale, f"{kind}, five folds"))
     if not main:
@@ -93,10 +95,9 @@ def _units(k: int, task: MoleculeTask, plan: Plan, *, main: bool) -> list[Unit]:
     if task.task == "classification":
         units.append(Unit((k, "shortcuts"), trials.search_shortcuts, (task, plan), 8 * scale, "shortcuts"))
         for decoy in plan.decoys:
-            units += [
-                Unit((k, "decoy", decoy, p), trials.decoy_rung, (task, plan, decoy, p), 4 * scale, f"{decoy} decoy, {p:.0%}")
-                for p in plan.shares
-            ]
+            for share in plan.shares:
+                arguments, what = (task, plan, decoy, share), f"{decoy} decoy, {share:.0%}"
+                units.append(Unit((k, "decoy", decoy, share), trials.decoy_rung, arguments, 4 * scale, what))
     return units
 
 
@@ -194,7 +195,7 @@ def _attribution(k: int, task: MoleculeTask, plan: Plan, found: dict) -> list[di
             best = _over(lambda a: a.best, [s.accuracies for s in each])
             union = _over(lambda a: a.union, [s.accuracies for s in each])
             by_chance = each[0].chance
-            parts = {n: _over(lambda a, n=n: a.named.get(n, np.nan), [s.accuracies for s in each]) for n in by_chance.named}
+            parts = {n: _over(_part(n), [s.accuracies for s in each]) for n in by_chance.named}
             rows.append(
                 {
                     "data": task.name,
@@ -237,13 +238,16 @@ def _findings(task: MoleculeTask, plan: Plan, found: dict, attribution: list[dic
     if mine:
         own = next(row for row in mine if row["model"] == kind and row["method"] == method)
         top = max(mine, key=lambda row: row["score"])
-        score = Interval(own["score"], *own["interval"], own["n"])
+        score = Interval(own["score"], own["interval"][0], own["interval"][1], own["n"])
         best = (f"{top['method']} on {top['model']}", top["score"])
         results.append(judge.attribution_finding(kind, method, score, own["chance"], own["trivial"], best, len(mine)))
-        parts = {n: Interval(own["parts"][n], *own["parts_interval"][n], own["n"]) for n in own["parts"]}
+        parts = {
+            n: Interval(own["parts"][n], own["parts_interval"][n][0], own["parts_interval"][n][1], own["n"])
+            for n in own["parts"]
+        }
         results.append(judge.parts_finding(kind, method, parts, runs[0].methods[method].chance))
         noise = [found[0, "noise", q] for q in plan.flips]
-        results.append(judge.ladder_finding(plan.ladder_kind, task.task, noise, held_out, own["trivial"]))
+        results.append(judge.ladder_finding(plan.ladder_kind, noise, held_out, own["trivial"]))
     if task.rule is None:
         results.append(judge.no_rule_finding())
     else:
@@ -264,6 +268,10 @@ def _runs(k: int, kind: str, found: dict) -> list[Trial]:
 
 def _over(pick: Callable[[Accuracy], float], each: list[list[Accuracy]]) -> Interval:
     return two_level(np.array([[pick(a) for a in scores] for scores in each]))
+
+
+def _part(name: str) -> Callable[[Accuracy], float]:
+    return lambda accuracy: accuracy.named.get(name, np.nan)
 
 
 def _score(i: Interval) -> dict[str, Any]:

@@ -158,7 +158,7 @@ def chained(pieces: list[Attribution]) -> Attribution:
         arrays = [getattr(p, name) for p in pieces]
         return None if arrays[0] is None else torch.cat(arrays)
 
-    reached = [p.error.reached for p in pieces]
+    known = [p.error.reached for p in pieces if p.error.reached is not None]
     bound = torch.cat([p.error.bound for p in pieces])
     return replace(
         first,
@@ -167,7 +167,7 @@ def chained(pieces: list[Attribution]) -> Attribution:
             n: torch.cat([p.owners[n] + s for p, s in zip(pieces, starts.tolist(), strict=False)]) for n in first.owners
         },
         output=torch.cat([p.output for p in pieces]),
-        error=Error(bound, first.error.how, None if reached[0] is None else torch.cat([r for r in reached if r is not None])),
+        error=Error(bound, first.error.how, torch.cat(known) if known else None),
         evaluations=torch.cat([p.evaluations for p in pieces]),
         reference=cat("reference"),
         unassigned=cat("unassigned"),

@@ -47,7 +47,7 @@ class Inputs(ABC):
         """Each example `times` times in a row."""
         return self.take(torch.arange(len(self)).repeat_interleave(times))
 
-    def label(self, part: str, row: int) -> str:  # noqa: ARG002 - subclasses that know better use both
+    def label(self, part: str, row: int) -> str:
         """What to call a row of a part within its example, counted from 0."""
         return f"{part} {row}"
 
@@ -56,7 +56,7 @@ class Inputs(ABC):
 class Tensors(Inputs):
     """A batch-first tensor of any rank: table rows, images, waveforms, volumes, embeddings."""
 
-    values: Float[Tensor, "batch *features"]
+    values: Float[Tensor, "batch *features"]  # noqa: F821 - axis names
 
     @property
     def parts(self) -> Parts:
@@ -125,13 +125,13 @@ class SparseRows(Inputs):
     def __len__(self) -> int:
         return self.size
 
-    def take(self, index: Int[Tensor, " examples"]) -> "SparseRows":
+    def take(self, index: Int[Tensor, " examples"]) -> Self:
         entries, rows = owned(self.rows, index, self.size)
         return replace(
             self, counts=self.counts[entries], columns=self.columns[entries], rows=rows, size=len(index)
         )
 
-    def replace(self, parts: Parts) -> "SparseRows":
+    def replace(self, parts: Parts) -> Self:
         return replace(self, counts=parts[self.part])
 
     def arguments(self) -> tuple[Any, ...]:

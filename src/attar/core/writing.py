@@ -52,4 +52,4 @@ def _umask() -> int:
 
 def _cannot(path: Path, problem: OSError) -> InputError:
     why = problem.strerror or str(problem)
-    return InputError(f"cannot write {path}: {why.lower()}; free some space or name another place. Nothing was left behind")
+    return InputError(f"cannot write {path}: {why.lower()}; nothing was left behind. Free space or name another place")

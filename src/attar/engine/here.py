@@ -26,7 +26,7 @@ def run(
         for k, task in enumerate(tasks):
             yield k, function(*task)
         return
-    pool = Parallel(n_jobs=count, backend="loky", return_as="generator_unordered", inner_max_num_threads=1)
+    pool: Any = Parallel(n_jobs=count, backend="loky", return_as="generator_unordered", inner_max_num_threads=1)
     try:
         yield from pool(delayed(_numbered)(function, k, task) for k, task in enumerate(tasks))
     except KeyboardInterrupt:

@@ -64,7 +64,7 @@ def fragment_table(
     weights = np.stack([_weights(table, labels, task, rows) for rows in _resampled(labels, task, resamples, seed)])
     full = _weights(table, labels, task, np.arange(len(labels)))
     chosen = np.flatnonzero((full != 0) | ((weights != 0).mean(0) >= 0.5))
-    groups = co_occurring(present, sorted(chosen, key=lambda c: -abs(full[c])))
+    groups = co_occurring(present, sorted(chosen.tolist(), key=lambda c: -abs(full[c])))
     rows = [_row(group, present, labels, task, full, weights, vocabulary, molecules) for group in groups]
     ranked = sorted(rows, key=lambda r: (not _clear(r), -abs(r.weight) * (r.n_positive if _raises(r) else r.n)))
     raising = [r for r in ranked if r.weight > 0][:most]
@@ -130,7 +130,7 @@ def _name(
 ) -> tuple[str, bool, tuple[Molecule, int, int]]:
     """The column's SMARTS, whether it matches exactly the column, and the smallest molecule that shows it."""
     held = np.asarray(present[:, [column]].todense()).ravel() > 0
-    smallest = min(np.flatnonzero(held), key=lambda i: molecules[i].size)
+    smallest = min(np.flatnonzero(held).tolist(), key=lambda i: molecules[i].size)
     found = example_of(vocabulary, column, [molecules[smallest]])
     if found is None:
         raise AssertionError("a molecule that has the column holds its subgraph")

@@ -120,7 +120,7 @@ class MoleculeRecipe:
         for good, said in (
             (0 <= self.radius <= LARGEST_RADIUS, f"radius is {self.radius}, expected 0 to {LARGEST_RADIUS}"),
             (self.at_least >= 1, f"at_least is {self.at_least}, expected at least 1"),
-            (self.bits is None or self.bits >= 16, f"bits is {self.bits}, expected at least 16 (1024 or 2048 are usual)"),
+            (self.bits is None or self.bits >= 16, f"bits is {self.bits}, expected at least 16 (2048 is usual)"),
             (self.penalty in ("l1", "l2"), f"penalty is {self.penalty!r}, expected l1 or l2"),
             (self.strength > 0, f"strength is {self.strength}, expected a positive number"),
             (self.epochs >= 1, f"epochs is {self.epochs}, expected at least 1"),
@@ -151,7 +151,7 @@ class MoleculeRecipe:
             examples, radius=self.radius, presence=self.presence, folded=self.bits, at_least=self.at_least
         )
         if not len(vocabulary):
-            raise InputError(f"no subgraph occurs in {self.at_least} training molecules; there is nothing to learn from")
+            raise InputError(f"no subgraph occurs in {self.at_least} training molecules: nothing to learn from")
         bag = vocabulary.bag(examples)
         if self.kind == "mlp":
             module = self._trained(Build(BagMLP, (len(vocabulary),)), bag, labels, seed)

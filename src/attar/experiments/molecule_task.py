@@ -131,8 +131,8 @@ def check_rule(task: MoleculeTask) -> None:
     if share in (0.0, 1.0):
         what = "none" if share == 0 else "all"
         raise InputError(
-            f"the rule {task.rule_name} is true of {what} of the {len(task.molecules)} molecules; a rule must tell some "
-            "from the others: check its SMARTS"
+            f"the rule {task.rule_name} is true of {what} of the {len(task.molecules)} molecules; a rule must tell "
+            "some from the others: check its SMARTS"
         )
 
 

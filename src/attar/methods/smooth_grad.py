@@ -44,7 +44,7 @@ class SmoothGrad:
     def __call__(self, model: Any, inputs: Inputs, target: Target) -> Attribution:
         scale = Parts({n: _spread(a, inputs.owners[n], len(inputs)) for n, a in inputs.parts.items()}) * self.noise
         pairs = self.samples // 2
-        mean = squares = None
+        mean = squares = Parts({})
         evaluations = torch.zeros(len(inputs), dtype=torch.long)
         plain = self.base(model, inputs, target)
         for k in range(pairs):
@@ -53,13 +53,12 @@ class SmoothGrad:
             down = self.base(model, inputs.replace(inputs.parts - step), target)
             evaluations = evaluations + up.evaluations + down.evaluations
             pair = ((up.parts + down.parts) / 2).map(Tensor.double)
-            if mean is None or squares is None:
+            if k == 0:
                 mean, squares = pair, pair.zeros()
             else:  # Welford: no difference of large squares
                 step_from_mean = pair - mean
                 mean = mean + step_from_mean / (k + 1)
                 squares = squares + step_from_mean * (pair - mean)
-        assert mean is not None and squares is not None  # noqa: S101 - pairs ≥ 2, checked when built
         standard_error = (squares / (pairs - 1) / pairs).map(torch.sqrt)
         values = Parts({n: a.to(plain.parts[n].dtype) for n, a in mean.items()})
         return Attribution(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csc_matrix
@@ -26,8 +27,9 @@ def shifts(train: Mapping[str, np.ndarray], test: Mapping[str, np.ndarray]) -> l
     """Every property's shift, the largest first."""
     found = []
     for name, values in train.items():
-        distance, p = ks_2samp(values, test[name])
-        found.append(Shift(name, float(values.mean()), float(test[name].mean()), float(distance), float(p)))
+        compared: Any = ks_2samp(values, test[name])
+        means = float(values.mean()), float(test[name].mean())
+        found.append(Shift(name, *means, float(compared.statistic), float(compared.pvalue)))
     corrected, floor = {}, 0.0
     for rank, shift in enumerate(sorted(found, key=lambda s: s.p)):
         floor = max(floor, min(1.0, shift.p * (len(found) - rank)))

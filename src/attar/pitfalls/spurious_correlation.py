@@ -128,9 +128,9 @@ def shortcuts(
     stays, and the model is asked again. Without a rule `true_parts` is empty and every group is looked at.
     """
     generator = np.random.default_rng([seed, 11])
-    positive = [train[0][k] for k in np.flatnonzero(train[1] > 0.5)]
-    negative = np.flatnonzero(train[1] < 0.5)
-    negative = [train[0][k] for k in generator.permutation(negative)[:negatives]]
+    positive = [train[0][k] for k in np.flatnonzero(train[1] > 0.5).tolist()]
+    drawn = generator.permutation(np.flatnonzero(train[1] < 0.5))[:negatives]
+    negative = [train[0][k] for k in drawn.tolist()]
     held, clear, covers = _tally(positive, editor, true_parts)
     against = Counter(name for e in negative for name in {g.name for g in editor.groups(e)})
     tested = [n for n in clear if clear[n] >= at_least]
@@ -139,7 +139,8 @@ def shortcuts(
         if clear[name] < 0.8 * held[name]:
             continue
         table = [[clear[name], len(positive) - clear[name]], [against[name], len(negative) - against[name]]]
-        p = min(1.0, float(fisher_exact(table, alternative="greater")[1]) * len(tested))
+        exact: Any = fisher_exact(table, alternative="greater")
+        p = min(1.0, float(exact.pvalue) * len(tested))
         if p < 0.01:
             scored.append((p, name))
     kept: list[tuple[float, str]] = []
@@ -148,8 +149,9 @@ def shortcuts(
             kept.append((p, name))
     if not kept:
         return []
-    test_positive = [test[0][k] for k in np.flatnonzero(test[1] > 0.5)]
-    test_negative = [test[0][k] for k in generator.permutation(np.flatnonzero(test[1] < 0.5))[:edited]]
+    test_positive = [test[0][k] for k in np.flatnonzero(test[1] > 0.5).tolist()]
+    drawn = generator.permutation(np.flatnonzero(test[1] < 0.5))[:edited]
+    test_negative = [test[0][k] for k in drawn.tolist()]
     z_positive, z_negative = fitted.predict(test_positive), fitted.predict(test_negative)
     gap = float(z_positive.mean() - z_negative.mean())
     found = []

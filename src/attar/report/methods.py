@@ -37,7 +37,7 @@ def method_tree() -> str:
         lines.append(branch)
         for k, (name, method) in enumerate(members):
             stem = "└─" if k == len(members) - 1 else "├─"
-            lines.append(f"{stem} {name:<22} {inspect.getdoc(method).splitlines()[0]}")
+            lines.append(f"{stem} {name:<22} {_first_line(method)}")
         lines.append("")
     return "\n".join([*lines, "attar methods NAME: what it is, when it misleads, its source and options."])
 
@@ -45,7 +45,7 @@ def method_tree() -> str:
 def method_page(name: str) -> str:
     """One method: its docstring, what it needs of a model, and its options with their defaults."""
     method = load(name)
-    needs = inspect.getdoc(method.needs).splitlines()[0]
+    needs = _first_line(method.needs)
     lines = [name, "=" * len(name), inspect.getdoc(method) or "", "", f"Needs: {method.needs.__name__}. {needs}"]
     fields = dataclasses.fields(method)
     if fields:
@@ -58,3 +58,7 @@ def method_page(name: str) -> str:
 
 def _made(field: Any) -> Any:
     return field.default_factory() if field.default_factory is not dataclasses.MISSING else "required"
+
+
+def _first_line(thing: Any) -> str:
+    return (inspect.getdoc(thing) or "").partition("\n")[0]

@@ -17,14 +17,15 @@ def audit_summary(record: dict[str, Any]) -> str:
             lines += _wrapped("→ " + finding["remedy"], " " * 10)
     raising = [f for f in record["fragments"] if f["weight"] > 0][:5]
     if raising:
-        lines += ["", "Fragments that raise it most       weight   95% interval      n   positive"]
+        lines += ["", "Fragments that raise it most:", "  weight  95% interval       n  positive  SMARTS"]
         for f in raising:
             interval = f"[{f['low']:.2f}, {f['high']:.2f}]"
-            lines.append(f"  {f['weight']:>37.2f}   {interval:<14} {f['n']:>5} {f['n_positive']:>7}   {f['smarts']}")
+            lines.append(f"  {f['weight']:>6.2f}  {interval:<14} {f['n']:>5} {f['n_positive']:>9}  {f['smarts']}")
     return "\n".join(lines)
 
 
 def _wrapped(text: str, lead: str) -> list[str]:
+    later = " " * len(lead)
     return textwrap.wrap(
-        text, WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_long_words=False, break_on_hyphens=False
+        text, WIDTH, initial_indent=lead, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
     )

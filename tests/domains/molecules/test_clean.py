@@ -6,6 +6,7 @@ from rdkit import Chem
 
 from attar.core.errors import InputError
 from attar.domains.molecules.clean import Clean, clean, parse_smiles
+from attar.domains.molecules.copies import one_of_each
 
 
 def numbers(*values: float) -> np.ndarray:
@@ -166,7 +167,11 @@ def test_measurements_are_not_averaged_across_the_split():
 
 def test_labels_given_are_left_as_they_were():
     labels = numbers(1, 3, 9)
-    clean(["CCO", "OCC", "CCN"], labels=labels, task="regression")
+    _, averaged, _ = one_of_each(
+        ["CCO", "CCO", "CCN"], labels=labels, task="regression", split=None, rows=np.arange(3), noun="row"
+    )
+    assert averaged is not None
+    assert averaged.tolist() == [2, 9]
     assert labels.tolist() == [1, 3, 9]
 
 

@@ -667,9 +667,6 @@ class TestRealOdors:
             written_there = lines[rose.rows[place] - 1].split(",")[0]
             assert Chem.CanonSmiles(written_there) == rose.smiles[place]
 
-    def test_the_descriptors_are_no_label(self):
-        assert "Two were expected" in refusal(GS_LF, label="descriptors")
-
     def test_it_takes_less_than_three_seconds_of_one_core(self):
         start = time.process_time()
         read_molecules(GS_LF, label="rose")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import torch
@@ -20,9 +21,8 @@ class MoleculeBag(SparseRows):
     molecules: tuple[Molecule, ...] = ()
     vocabulary: "Vocabulary | None" = None
 
-    def take(self, index: Tensor) -> "MoleculeBag":
-        taken = super().take(index)
-        return replace(taken, molecules=tuple(self.molecules[i] for i in index.tolist()))
+    def take(self, index: Tensor) -> Self:
+        return replace(super().take(index), molecules=tuple(self.molecules[i] for i in index.tolist()))
 
 
 @dataclass(frozen=True, eq=False)

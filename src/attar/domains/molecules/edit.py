@@ -29,8 +29,8 @@ class SubstituentEditor:
 
 
 def substituents(molecule: Molecule, *, largest: int = 12) -> list[Group]:
-    """Groups on one acyclic single bond, named by SMILES with `*` for the rest: all of at most `largest` heavy atoms and
-    less than half the molecule."""
+    """Groups on one acyclic single bond, named by SMILES with `*` for the rest: all of at most `largest` heavy
+    atoms and less than half the molecule."""
     return [s for s in _cuts(molecule, largest) if 2 * len(s.parts) < molecule.size]
 
 

@@ -63,7 +63,7 @@ class GraphNetwork(nn.Module):
         self.layers = nn.ModuleList([Tap() for _ in range(depth)])
         self.maps = SoftmaxMaps(atoms, bonds, channels)
         self.head = nn.Linear(channels, 1, bias=False)
-        self.register_buffer("centre", torch.zeros(()))
+        self.centre = nn.Buffer(torch.zeros(()))
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor, batch: Tensor) -> Tensor:
         size = int(batch.max()) + 1

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
-from rdkit.Chem import Crippen, Descriptors, rdFingerprintGenerator, rdMolDescriptors
+from rdkit.Chem import rdFingerprintGenerator, rdMolDescriptors
 from rdkit.Chem.Scaffolds import MurckoScaffold
 from rdkit.SimDivFilters import rdSimDivPickers
 
@@ -58,8 +58,8 @@ def cluster_split(
 
 PROPERTIES = {
     "heavy atoms": lambda mol: mol.GetNumHeavyAtoms(),
-    "molecular weight / g/mol": Descriptors.MolWt,
-    "logP (Crippen)": Crippen.MolLogP,
+    "exact mass / Da": rdMolDescriptors.CalcExactMolWt,
+    "logP (Crippen)": lambda mol: rdMolDescriptors.CalcCrippenDescriptors(mol)[0],
     "polar surface / Å²": rdMolDescriptors.CalcTPSA,
     "rings": rdMolDescriptors.CalcNumRings,
     "sp³ carbon share": rdMolDescriptors.CalcFractionCSP3,

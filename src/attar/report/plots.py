@@ -1,0 +1,191 @@
+"""The ladders as SVG that stands in a page: same record, same bytes; nothing is fetched, no id is used twice."""
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, told apart by every common kind of colour vision; shape and dash say the same again.
+BLUE, VERMILION, GREEN, INK, GREY = "#0072b2", "#c14f00", "#00795a", "#1f2937", "#5b6472"
+STYLE = {
+    "font.size": 10,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": GREY,
+    "ytick.color": GREY,
+    "svg.fonttype": "none",
+    "figure.dpi": 72,  # one point is one pixel of the page
+}
+
+
+def noise_ladder(
+    rungs: Sequence[Mapping[str, Any]],
+    *,
+    chance: float | None,
+    trivial: float | None,
+    model: Mapping[str, Any] | None = None,
+    measure: str = "AUROC",
+) -> str:
+    """Attribution score against held-out prediction, one dot with its interval per share of turned labels.
+
+    `rungs` have flip, prediction, score and interval; `model` the same but for flip, with a name: its place.
+    Returns "" where no rung has both numbers.
+    """
+    known = [r for r in rungs if r["score"] is not None and r["prediction"] is not None]
+    if not known:
+        return ""
+    known.sort(key=lambda r: r["prediction"])
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": "noise"}):
+        figure = Figure(figsize=(9.2, 5.0), layout="constrained")
+        axes = figure.add_subplot()
+        _line(axes, [r["prediction"] for r in known], [r["score"] for r in known], BLUE, "o")
+        for r in known:
+            _interval(axes, r["prediction"], r["interval"], BLUE)
+            foot = (r["interval"] or [None])[0]
+            axes.annotate(
+                f"{r['flip']:.0%}",
+                (r["prediction"], r["score"] if foot is None else foot),
+                (0, -5),
+                textcoords="offset points",
+                ha="center",
+                va="top",
+                color=BLUE,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
+            )
+        place = model is not None and model["prediction"] is not None and model["score"] is not None
+        if place:
+            _interval(axes, model["prediction"], model["interval"], VERMILION, wide=2.2)
+            axes.plot([model["prediction"]], [model["score"]], "D", color=VERMILION, markersize=9, zorder=4)
+        left, right = axes.get_xlim()
+        low, high = axes.get_ylim()
+        ends = []
+        if chance is not None:
+            axes.axhline(chance, color=GREY, linewidth=1.2, linestyle=(0, (4, 3)), zorder=0)
+            ends.append((chance, f"random atoms {chance:.2f}", GREY))
+        if trivial is not None:
+            axes.axhline(trivial, color=GREEN, linewidth=1.2, linestyle=(0, (1, 2)), zorder=0)
+            ends.append((trivial, f"trivial control {trivial:.2f}", GREEN))
+        if place:
+            ends.append((model["score"], model["name"], VERMILION))
+        top = known[-1]
+        ends.append((top["score"], "share of labels\nturned round", BLUE))
+        axes.set_xlim(left, right)
+        axes.set_ylim(min([low, *(y for y, *_ in ends)]) - 0.03, max([high, *(y for y, *_ in ends)]) + 0.02)
+        _label_ends(axes, ends)
+        axes.set_xlabel(f"held-out prediction, {measure}")
+        axes.set_ylabel("attribution finds the rule’s atoms, AUROC")
+        return _svg(figure, "noise", _describe_noise(known, measure))
+
+
+def decoy_ladder(rungs: Sequence[Mapping[str, Any]], *, name: str) -> str:
+    """One decoy: prediction (above) and attribution (below) against the share of training positives that carry it."""
+    known = sorted(rungs, key=lambda r: r["share"])
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"decoy {name}"}):
+        figure = Figure(figsize=(5.1, 6.4), layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True)
+        _lines(
+            above,
+            known,
+            ("on_positives", "on positives", BLUE, "^", "-"),
+            ("clean", "clean test", INK, "o", "-"),
+            ("on_negatives", "on negatives", VERMILION, "v", "-"),
+        )
+        above.set_title("prediction, AUROC", loc="left", fontsize=10, color=INK)
+        _lines(
+            below,
+            known,
+            ("decoy_attribution", "decoy’s atoms", VERMILION, "s", "-"),
+            ("rule_attribution", "rule’s atoms", BLUE, "o", "-"),
+            ("decoy_mass", "decoy’s share\nof the mass", GREY, "x", (0, (4, 3))),
+        )
+        below.set_title("attribution where both are present, AUROC", loc="left", fontsize=10, color=INK)
+        below.set_xlabel("training positives that carry the decoy")
+        below.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
+        for axes in (above, below):
+            axes.axhline(0.5, color=GREY, linewidth=0.8, linestyle=(0, (1, 3)), zorder=0)
+            axes.set_ylim(-0.05, 1.05)
+        return _svg(figure, f"decoy {name}", _describe_decoy(known, name))
+
+
+def _lines(axes: Axes, rungs: Sequence[Mapping[str, Any]], *series: tuple[str, str, str, str, Any]) -> None:
+    ends = []
+    for key, label, paint, marker, dash in series:
+        points = [(r["share"], r[key]) for r in rungs if r[key] is not None]
+        if points:
+            _line(axes, *zip(*points, strict=True), paint, marker, dash)
+            ends.append((points[-1][1], label, paint))
+    axes.set_xlim(-0.04, 1.04)
+    axes.set_ylim(-0.05, 1.05)
+    _label_ends(axes, ends)
+
+
+def _line(axes: Axes, x: Sequence[float], y: Sequence[float], paint: str, marker: str, dash: Any = "-") -> None:
+    axes.plot(x, y, color=paint, marker=marker, markersize=5, linewidth=1.6, linestyle=dash, zorder=3)
+
+
+def _interval(axes: Axes, x: float, interval: Sequence[float | None] | None, paint: str, wide: float = 1.2) -> None:
+    if interval and None not in interval:
+        axes.plot([x, x], interval, color=paint, linewidth=wide, zorder=2, solid_capstyle="butt", alpha=0.75)
+
+
+def _label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
+    """Names right of the axes at the height of what they name, moved apart where they would overlap."""
+    bottom, top = axes.get_ylim()
+    height = axes.figure.get_figheight() * 72 * axes.get_subplotspec().get_position(axes.figure).height
+    at = bottom - 1.0
+    for y, text, paint in sorted(ends, key=lambda e: e[0]):
+        line = 14 / height * (top - bottom)
+        at = max(y, at + line * (1 + text.count("\n")) / 2)
+        axes.annotate(
+            text, (1.015, at), xycoords=("axes fraction", "data"), color=paint, va="center", annotation_clip=False
+        )
+        at += line * (1 + text.count("\n")) / 2
+
+
+def _describe_noise(rungs: Sequence[Mapping[str, Any]], measure: str) -> str:
+    first, last = rungs[-1], rungs[0]
+    return (
+        f"Label-noise ladder: at held-out {measure} {first['prediction']:.2f} the attribution score is "
+        f"{first['score']:.2f}, at {last['prediction']:.2f} it is {last['score']:.2f}."
+    )
+
+
+def _describe_decoy(rungs: Sequence[Mapping[str, Any]], name: str) -> str:
+    if not rungs:
+        return f"Decoy {name}"
+    said = [
+        f"{what} {rungs[0][key]:.2f} to {rungs[-1][key]:.2f}"
+        for key, what in (("clean", "clean AUROC"), ("on_negatives", "AUROC with the decoy on negatives"))
+        if rungs[0][key] is not None and rungs[-1][key] is not None
+    ]
+    shares = f"from {rungs[0]['share']:.0%} to {rungs[-1]['share']:.0%} of the positives"
+    return f"Decoy {name}, {shares}: {'; '.join(said)}."
+
+
+def _svg(figure: Figure, name: str, describe: str) -> str:
+    """The figure for the inside of a page: no date, no outside names, ids of its own, the page's font."""
+    FigureCanvasSVG(figure)
+    file = io.StringIO()
+    figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"\s(xmlns(:\w+)?|version)=\"[^\"]*\"", "", svg)
+    svg = re.sub(r"font-family: [^;\"]*", "font-family: inherit", svg)
+    svg = re.sub(r"font: (?:\w+ )?([\d.]+px) [^;\"]*", r"font-size: \1", svg)
+    svg = svg.replace("xlink:href", "href").replace('pt"', 'px"', 2)
+    svg = re.sub(r" transform=\"rotate\(-0 [^\"]*\"", "", svg)
+    svg = re.sub(r"(\.\d\d)\d+", r"\1", svg)
+    used = set(re.findall(r"#([\w-]+)", svg))
+    prefix = re.sub(r"\W+", "-", name) + "-"
+    svg = re.sub(r" id=\"([^\"]+)\"", lambda m: f' id="{prefix}{m.group(1)}"' if m.group(1) in used else "", svg)
+    svg = re.sub(r"(url\(#|href=\"#)", rf"\1{prefix}", svg)
+    return re.sub(r"\n\s*\n+", "\n", svg.replace("<svg", f'<svg role="img" aria-label="{escape(describe)}"', 1))
