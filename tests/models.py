@@ -88,7 +88,8 @@ def graphs() -> Graphs:
     sizes = [3, 1, 4, 2]
     bonds = [[(0, 1), (1, 2), (0, 2)], [], [(0, 1), (1, 2), (2, 3)], [(0, 1)]]
     first = np.cumsum([0, *sizes])
-    ends = [(a + first[k], b + first[k]) for k, each in enumerate(bonds) for pair in each for a, b in (pair, pair[::-1])]
+    one_way = [(a + first[k], b + first[k]) for k, each in enumerate(bonds) for a, b in each]
+    ends = [pair for a, b in one_way for pair in ((a, b), (b, a))]
     return Graphs(
         nodes=numbers(sum(sizes), NODE, seed=2),
         edges=numbers(len(ends), EDGE, seed=3),

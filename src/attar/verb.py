@@ -47,6 +47,8 @@ def attribute(
     found = chained(pieces)
     for name, array in found.parts.items():
         _finite(array, f"{type(method).__name__}'s attribution of {name}")
+    if found.reference is not None:
+        _finite(found.reference, f"{type(method).__name__}'s reference")
     return replace(
         found,
         evaluations=found.evaluations + 1,

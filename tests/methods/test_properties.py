@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from models import MODELS, Case, case, every_method, method_class
 from torch import Tensor, nn
 
 from attar import attribute
@@ -28,6 +27,7 @@ from attar.core.inputs import Tensors
 from attar.core.model import Attending, Layered, Pooled, lacks
 from attar.core.parts import Parts
 from attar.core.target import Logit
+from models import MODELS, Case, case, every_method, method_class
 
 FEW = {"budget": 24, "samples": 6}  # what a method may spend here, where it has such a field
 
@@ -85,7 +85,11 @@ def assert_same(found: Attribution, expected: Attribution) -> None:
     """Equal but for rounding: sums are taken in another order where a batch is cut in other places."""
     assert arrays(found).keys() == arrays(expected).keys()
     for where, array in arrays(found).items():
-        torch.testing.assert_close(array, arrays(expected)[where], rtol=1e-9, atol=1e-11, msg=lambda m, at=where: f"{at}: {m}")
+        assert_close(array, arrays(expected)[where], where)
+
+
+def assert_close(array: Tensor, expected: Tensor, where: str) -> None:
+    torch.testing.assert_close(array, expected, rtol=1e-9, atol=1e-11, msg=lambda reason: f"{where}: {reason}")
 
 
 def by_example(found: Attribution) -> list[dict[str, Tensor]]:
@@ -106,7 +110,7 @@ def assert_same_examples(found: list[dict[str, Tensor]], expected: list[dict[str
     for one, other in zip(found, expected, strict=True):
         assert one.keys() == other.keys()
         for where in one:
-            torch.testing.assert_close(one[where], other[where], rtol=1e-9, atol=1e-11)
+            assert_close(one[where], other[where], where)
 
 
 def test_every_method_has_a_model_here_to_run_on() -> None:
@@ -409,9 +413,9 @@ def test_an_empty_batch_is_refused(name: str, model_name: str) -> None:
 @every(PAIRS)
 def test_a_class_that_the_model_lacks_is_refused(name: str, model_name: str) -> None:
     given = case(model_name)
-    with pytest.raises(InputError, match="asks for output 99, the model has [1-3]"):
+    with pytest.raises(InputError, match=r"asks for output 99, the model has [1-3]"):
         found_on(given, name, target=Logit(99))
-    with pytest.raises(InputError, match="asks for output -1, the model has [1-3]"):
+    with pytest.raises(InputError, match=r"asks for output -1, the model has [1-3]"):
         found_on(given, name, target=Logit([0] * (len(given.inputs) - 1) + [-1]))
     with pytest.raises(InputError, match=f"names 2 classes for {len(given.inputs)} examples"):
         found_on(given, name, target=Logit([0, 0]))
@@ -437,7 +441,7 @@ def test_a_model_that_lacks_what_is_needed_is_refused_by_name(name: str, model_n
 def test_the_repr_makes_the_method_again(name: str) -> None:
     method = METHODS_BY_NAME[name]
     known = vars(import_module(method_class(name).__module__))
-    assert eval(repr(method), dict(known)) == method  # noqa: S307 - our own repr
+    assert eval(repr(method), dict(known)) == method
     assert pickle.loads(pickle.dumps(method)) == method
 
 

@@ -23,17 +23,25 @@ class Function:
         with torch.no_grad():
             outputs = self.call(argument)
         if not isinstance(outputs, Tensor):
-            outputs = torch.as_tensor(np.asarray(outputs))
+            array = np.asarray(outputs)
+            if array.dtype.kind not in "fiub":
+                raise InputError(
+                    f"the function returns a {type(outputs).__name__}, expected numbers: one, or one row of outputs, "
+                    "per example"
+                )
+            outputs = torch.as_tensor(array)
         return rows_of_outputs(outputs, len(inputs))
 
 
 def rows_of_outputs(outputs: Tensor, count: int) -> Tensor:
-    """`Float[Tensor, "batch outputs"]` from (batch,) or (batch, outputs); anything else is an `InputError`."""
+    """`Float[Tensor, "batch outputs"]` from (batch,) or (batch, outputs); anything else is an `InputError`.
+
+    Counts and yes-or-no answers become doubles, so that differences of them are numbers.
+    """
     if outputs.ndim == 1:
         outputs = outputs[:, None]
-    if outputs.ndim != 2 or len(outputs) != count:
+    if outputs.ndim != 2 or len(outputs) != count or not outputs.shape[1]:
         raise InputError(
-            f"the model gave outputs of shape {tuple(outputs.shape)} for {count} examples, expected "
-            f"({count}, outputs)"
+            f"the model gave outputs of shape {tuple(outputs.shape)} for {count} examples, expected ({count}, outputs)"
         )
-    return outputs
+    return outputs if outputs.is_floating_point() else outputs.double()

@@ -75,7 +75,10 @@ class Graphs(Inputs):
 
     @classmethod
     def from_pyg(cls, batch: Any, names: tuple[str, str] = ("nodes", "edges")) -> "Graphs":
-        """From a `torch_geometric.data.Batch` (or one `Data`) with x, edge_index and, if there, edge_attr."""
+        """From a `torch_geometric.data.Batch` (or one `Data`) with x, edge_index and, if there, edge_attr.
+
+        Integers become floats; floats keep their precision.
+        """
         if batch.x is None:
             raise InputError("the PyTorch Geometric batch has no node features x; there is nothing to attribute")
         owner = batch.batch if batch.batch is not None else torch.zeros(len(batch.x), dtype=torch.long)
@@ -83,12 +86,15 @@ class Graphs(Inputs):
         order = edge_owner.argsort(stable=True)
         edges = batch.edge_attr if batch.edge_attr is not None else torch.zeros(batch.edge_index.shape[1], 0)
         return cls(
-            nodes=batch.x.float(),
-            edges=(edges if edges.ndim == 2 else edges[:, None]).float()[order],
+            nodes=_floats(batch.x),
+            edges=_floats(edges if edges.ndim == 2 else edges[:, None])[order],
             edge_index=batch.edge_index[:, order],
             node_owner=owner,
             edge_owner=edge_owner[order],
-            size=int(owner.max()) + 1 if len(owner) else 0,
+            size=getattr(batch, "num_graphs", 1),
             names=names,
         )
 
+
+def _floats(array: Tensor) -> Tensor:
+    return array if array.is_floating_point() else array.float()

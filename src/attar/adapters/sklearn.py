@@ -1,5 +1,6 @@
 """scikit-learn estimators: classifiers give the logit of each class, regressors their value."""
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,11 @@ from attar.core.target import Logit, Target
 
 
 def adapt_estimator(estimator: Any) -> Any:
-    """Linear estimators offer `Linear`, trees `TreeEnsemble`, all others `Predictor`. Needs a fitted estimator."""
+    """Linear estimators offer `Linear`, trees `TreeEnsemble`, all others `Predictor`.
+
+    Raises `InputError` for an estimator that is not fitted, `UnsupportedError` for one that classifies several things
+    at once.
+    """
     from sklearn.exceptions import NotFittedError
     from sklearn.utils.validation import check_is_fitted
 
@@ -23,11 +28,31 @@ def adapt_estimator(estimator: Any) -> Any:
         check_is_fitted(estimator)
     except NotFittedError as problem:
         raise InputError(f"{type(estimator).__name__} is not fitted; call fit first") from problem
-    if hasattr(estimator, "coef_") and hasattr(estimator, "intercept_") and not hasattr(estimator, "coefs_"):
+    if isinstance(getattr(estimator, "classes_", None), list):
+        raise UnsupportedError(
+            f"{type(estimator).__name__} classifies several things at once; explain one: give a function such as "
+            "lambda x: estimator.predict_proba(x)[0]"
+        )
+    if _is_linear(estimator):
         return LinearEstimator(estimator)
     if hasattr(estimator, "tree_"):
         return TreeEstimator(estimator)
     return Estimator(estimator)
+
+
+def _is_linear(estimator: Any) -> bool:
+    """Whether W·x + b is what it answers, by asking: a Poisson regressor answers its exponential, PLS centres x first
+    and a one-against-one SVC has weights for pairs of classes."""
+    if not (hasattr(estimator, "coef_") and hasattr(estimator, "intercept_")):
+        return False
+    points = np.random.default_rng(0).standard_normal((3, estimator.coef_.shape[-1]))
+    ask = estimator.decision_function if hasattr(estimator, "decision_function") else estimator.predict
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # the points have no column names
+        answers = np.asarray(ask(points), dtype=float)
+    ours = LinearEstimator(estimator).predict(Tensors(torch.from_numpy(points))).numpy()
+    ours = ours[:, -1] if answers.ndim == 1 else ours
+    return ours.shape == answers.shape and np.allclose(ours, answers, rtol=1e-4, atol=1e-4 * np.abs(answers).max())
 
 
 @dataclass(frozen=True)
@@ -39,7 +64,8 @@ class Estimator:
     def predict(self, inputs: Inputs) -> Tensor:
         table = rows_of_table(inputs)
         if hasattr(self.estimator, "predict_proba"):
-            share = np.clip(self.estimator.predict_proba(table), 1e-12, 1 - 1e-12)
+            # In double precision: single has no number between 1 - 6e-8 and 1, and the logit of 1 is infinite.
+            share = np.clip(np.asarray(self.estimator.predict_proba(table), dtype=float), 1e-12, 1 - 1e-12)
             return torch.from_numpy(np.log(share) - np.log1p(-share))
         if hasattr(self.estimator, "decision_function"):
             margin = np.asarray(self.estimator.decision_function(table), dtype=float)
@@ -73,7 +99,9 @@ class LinearEstimator:
 
     def _outputs(self) -> tuple[Tensor, Tensor]:
         """W `Float[Tensor, "outputs features"]` and b `Float[Tensor, " outputs"]`."""
-        weights = torch.from_numpy(np.atleast_2d(np.asarray(self.estimator.coef_, dtype=float)))
+        kept = self.estimator.coef_
+        kept = kept.toarray() if hasattr(kept, "toarray") else kept  # after sparsify()
+        weights = torch.from_numpy(np.atleast_2d(np.array(kept, dtype=float)))
         bias = torch.from_numpy(np.atleast_1d(np.asarray(self.estimator.intercept_, dtype=float)))
         bias = bias.expand(len(weights))
         if hasattr(self.estimator, "classes_") and len(weights) == 1:
@@ -129,9 +157,9 @@ class TreeEstimator:
 
     def _values(self) -> Tensor:
         tree = self.estimator.tree_
-        value = tree.value[:, 0, :]
         if not hasattr(self.estimator, "classes_"):
-            return torch.from_numpy(value.copy())
+            return torch.from_numpy(tree.value[:, :, 0].copy())
+        value = tree.value[:, 0, :]
         weight = value / value.sum(1, keepdims=True) * tree.weighted_n_node_samples[:, None] + 0.5
         share = weight / weight.sum(1, keepdims=True)
         return torch.from_numpy(np.log(share) - np.log1p(-share))

@@ -53,9 +53,7 @@ class TorchModel:
             gradients = _gradients(asked, list(leaves.values()))
         return asked.detach(), Parts(dict(zip(leaves, gradients, strict=True)))
 
-    def activations(
-        self, inputs: Inputs, target: Target, layers: Sequence[str]
-    ) -> tuple[Tensor, list[Activation]]:
+    def activations(self, inputs: Inputs, target: Target, layers: Sequence[str]) -> tuple[Tensor, list[Activation]]:
         with self._resting(), torch.enable_grad():
             # Leaves that require a gradient make every activation require one, frozen parameters or not.
             leaves = Parts({n: a.detach().clone().requires_grad_() for n, a in inputs.parts.items()})
@@ -65,15 +63,14 @@ class TorchModel:
             flat = [array for parts in outputs for array in parts.values()]
             gradients = iter(_gradients(asked, flat))
         found = [
-            Activation(parts.map(Tensor.detach), Parts({name: next(gradients) for name in parts}))
-            for parts in outputs
+            Activation(parts.map(Tensor.detach), Parts({name: next(gradients) for name in parts})) for parts in outputs
         ]
         return asked.detach(), found
 
     def maps(self, inputs: Inputs) -> tuple[Parts, Tensor]:
         if reason := self.missing(Pooled):
             raise UnsupportedError(reason)
-        head = self.module.get_submodule(str(self.head))
+        head = self._submodule(str(self.head))
         if not isinstance(head, nn.Linear):
             raise UnsupportedError(f"the head {self.head!r} is a {type(head).__name__}, CAM needs an nn.Linear")
         with self._resting(), torch.no_grad(), self._recorded([str(self.pooled)]) as seen:
@@ -92,7 +89,10 @@ class TorchModel:
         for name in self.attention_layers:
             if len(seen[name]) != rows:
                 raise UnsupportedError(f"{name} gave {len(seen[name])} attention weights, expected {rows} ({part})")
-        return [Parts({part: seen[name].flatten(1).mean(1)}) for name in self.attention_layers]
+        heads = [
+            seen[name] if seen[name].ndim == 1 else seen[name].flatten(1).mean(1) for name in self.attention_layers
+        ]
+        return [Parts({part: weights}) for weights in heads]
 
     def _outputs(self, inputs: Inputs) -> Tensor:
         outputs = self.module(*inputs.arguments())
@@ -121,18 +121,21 @@ class TorchModel:
         hooks = []
         try:
             for name in names:
-                try:
-                    submodule = self.module.get_submodule(name)
-                except AttributeError as problem:
-                    known = ", ".join(n for n, _ in self.module.named_children())
-                    raise InputError(f"the module has no layer {name!r}; its children are {known}") from problem
-                hooks.append(
-                    submodule.register_forward_hook(lambda _m, _i, out, name=name: seen.__setitem__(name, out))
-                )
+                layer = self._submodule(name)
+                hooks.append(layer.register_forward_hook(lambda _m, _i, out, name=name: seen.__setitem__(name, out)))
             yield seen
+            if silent := [name for name in names if name not in seen]:
+                raise InputError(f"layer {silent[0]!r} took no part in the answer; name one that is called")
         finally:
             for hook in hooks:
                 hook.remove()
+
+    def _submodule(self, name: str) -> nn.Module:
+        try:
+            return self.module.get_submodule(name)
+        except AttributeError as problem:
+            known = ", ".join(n for n, _ in self.module.named_children())
+            raise InputError(f"the module has no layer {name!r}; its children are {known}") from problem
 
 
 def _gradients(asked: Tensor, leaves: list[Tensor]) -> list[Tensor]:

@@ -89,7 +89,7 @@ def new_chemistry_finding(model: str, task: str, held_out: Interval, clusters: I
 
 
 def attribution_finding(
-    model: str, method: str, score: Interval, by_chance: float, trivial: float, best: tuple[str, float], pairs: int
+    model: str, method: str, score: Interval, by_chance: float, trivial: float, best: tuple[str, Interval], pairs: int
 ) -> Finding:
     """Does the attribution find the atoms of the rule, better than chance and than a score that saw no model?"""
     if score.high < by_chance:
@@ -108,10 +108,10 @@ def attribution_finding(
         f"{method} on {model} finds the rule's atoms with AUROC {_interval(score)} (n = {score.n} molecules; chance "
         f"{by_chance:.2f}, trivial control {trivial:.2f}): {said}."
     )
-    if best[1] <= trivial:
+    if best[1].low <= trivial:
         evidence += (
             f" None of the {pairs} pairs of model and method beats the trivial control; the best is {best[0]} with "
-            f"{best[1]:.2f}."
+            f"{_interval(best[1])}."
         )
     return Finding(
         name="attribution against the rule",

@@ -237,9 +237,9 @@ def _findings(task: MoleculeTask, plan: Plan, found: dict, attribution: list[dic
     mine = [row for row in attribution if row["data"] == task.name]
     if mine:
         own = next(row for row in mine if row["model"] == kind and row["method"] == method)
-        top = max(mine, key=lambda row: row["score"])
-        score = Interval(own["score"], own["interval"][0], own["interval"][1], own["n"])
-        best = (f"{top['method']} on {top['model']}", top["score"])
+        top = max(mine, key=lambda row: row["interval"][0])
+        score = Interval(own["score"], *_ends(own), own["n"])
+        best = (f"{top['method']} on {top['model']}", Interval(top["score"], *_ends(top), top["n"]))
         results.append(judge.attribution_finding(kind, method, score, own["chance"], own["trivial"], best, len(mine)))
         parts = {
             n: Interval(own["parts"][n], own["parts_interval"][n][0], own["parts_interval"][n][1], own["n"])
@@ -259,6 +259,11 @@ def _findings(task: MoleculeTask, plan: Plan, found: dict, attribution: list[dic
     results += judge.bias_findings(task, found[0, "bias"], plan.bits is not None)
     results += judge.note_findings(task.notes, len(task.molecules))
     return [f for f in results if f is not None]
+
+
+def _ends(row: dict[str, Any]) -> tuple[float, float]:
+    low, high = row["interval"]
+    return low, high
 
 
 def _runs(k: int, kind: str, found: dict) -> list[Trial]:

@@ -57,12 +57,13 @@ class Attribution:
         return self.output.double() - self.reference.double() - rest.double() - total
 
     def carried(self, features: Features) -> "Attribution":
-        """The same answer for other features (atoms instead of subgraphs), by the features' shares."""
+        """The same answer for other features (atoms instead of subgraphs), by the features' shares; its error too."""
         names = {features.name: features.names} if features.names is not None else {}
         return replace(
             self,
             parts=Parts({features.name: features.carry(self.parts)}),
             owners={features.name: features.owner},
+            error=replace(self.error, bound=self.error.bound * features.stretch(self.owners, len(self))),
             names=names,
             carried_by=features.rule,
             single=False,

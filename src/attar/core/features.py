@@ -47,6 +47,16 @@ class Features:
                 total.index_add_(0, share.feature, rows[share.row] * share.share.to(rows.dtype))
         return total
 
+    def stretch(self, owners: Mapping[str, Int[Tensor, " rows"]], count: int) -> Float[Tensor, " batch"]:
+        """The most that the shares of any row sum to, per example: carrying makes an L1 error larger by no more."""
+        most = torch.zeros(count, dtype=torch.float64)
+        for part, owner in owners.items():
+            if part in self.shares:
+                share = self.shares[part]
+                given = torch.zeros(len(owner), dtype=torch.float64).index_add_(0, share.row, share.share.double())
+                most = most.scatter_reduce(0, owner, given, "amax")
+        return most
+
 
 def groups(owner: Int[Tensor, " rows"], group: Int[Tensor, " rows"], part: str, name: str) -> Features:
     """A partition from an integer map: rows of one example with one number are one feature."""

@@ -53,8 +53,9 @@ def fragment_table(
 
     A sparse (L1) linear model on the presence of every subgraph of at least `at_least` molecules is refitted on
     bootstrap samples (stratified by class). Groups whose interval is clear of 0 come first; among them, and among
-    the rest, those that carry most evidence: weight times the molecules it speaks in (positives for a group that
-    raises a class label). At most `most` that raise and half as many that lower.
+    the rest, those that carry most evidence: weight times the positives beyond (for a group that lowers the label:
+    short of) what the base rate gives it, or times its molecules in a regression. At most `most` that raise and half
+    as many that lower.
     """
     vocabulary = Vocabulary.of(molecules, radius=radius, presence=True, at_least=at_least)
     if not len(vocabulary):
@@ -66,7 +67,8 @@ def fragment_table(
     chosen = np.flatnonzero((full != 0) | ((weights != 0).mean(0) >= 0.5))
     groups = co_occurring(present, sorted(chosen.tolist(), key=lambda c: -abs(full[c])))
     rows = [_row(group, present, labels, task, full, weights, vocabulary, molecules) for group in groups]
-    ranked = sorted(rows, key=lambda r: (not _clear(r), -abs(r.weight) * (r.n_positive if _raises(r) else r.n)))
+    base = labels.mean() if task == "classification" else None
+    ranked = sorted(rows, key=lambda r: (not _clear(r), -_evidence(r, base)))
     raising = [r for r in ranked if r.weight > 0][:most]
     return raising + [r for r in ranked if r.weight < 0][: most // 2]
 
@@ -76,8 +78,11 @@ def _clear(fragment: Fragment) -> bool:
     return fragment.low > 0 or fragment.high < 0
 
 
-def _raises(fragment: Fragment) -> bool:
-    return fragment.weight > 0 and fragment.n_positive > 0
+def _evidence(fragment: Fragment, base: float | None) -> float:
+    if base is None:
+        return abs(fragment.weight) * fragment.n
+    beyond = fragment.n_positive - base * fragment.n
+    return abs(fragment.weight) * max(0.0, beyond if fragment.weight > 0 else -beyond)
 
 
 def _resampled(labels: np.ndarray, task: str, resamples: int, seed: int) -> list[np.ndarray]:

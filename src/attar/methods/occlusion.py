@@ -39,10 +39,13 @@ class Occlusion:
     def __call__(self, model: Predictor, inputs: Inputs, target: Target) -> Attribution:
         whole = Entries(inputs.values) if isinstance(inputs, Tensors) else inputs
         features = _every_row(whole) if self.by is None else self.by(whole)
+        absent = self.baseline(inputs)
+        if isinstance(inputs, Tensors):
+            absent = absent.map(Tensor.flatten)
         output = target(model.predict(inputs))
         losses = [
             output[owner] - target.take(owner)(model.predict(copies))
-            for owner, copies in _without(whole, features, self.baseline(whole))
+            for owner, copies in _without(whole, features, absent)
         ]
         loss = torch.cat(losses) if losses else output.new_zeros(0)
         found = Attribution(
@@ -72,7 +75,7 @@ def _without(whole: Inputs, features: Features, absent: Parts):
                 feature, row = share.feature[mine] - chunk[0], share.row[mine]
                 offset = row - starts(whole.owners[part], len(whole))[whole.owners[part][row]]
                 first = starts(copies.owners[part], len(chunk))
-                gone[first[feature] + offset] = share.share[mine].to(array.dtype)
+                gone.index_add_(0, first[feature] + offset, share.share[mine].to(array.dtype))
             gone = gone.reshape(-1, *[1] * (array.ndim - 1))
             away = _laid_out(absent[part], whole, copies, owner, part)
             values[part] = array + gone * (away - array)

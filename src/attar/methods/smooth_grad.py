@@ -1,6 +1,6 @@
 """SmoothGrad: any method, averaged over noisy copies of the input."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import torch
@@ -61,14 +61,14 @@ class SmoothGrad:
                 squares = squares + step_from_mean * (pair - mean)
         standard_error = (squares / (pairs - 1) / pairs).map(torch.sqrt)
         values = Parts({n: a.to(plain.parts[n].dtype) for n, a in mean.items()})
-        return Attribution(
+        bound = standard_error.per_example(plain.owners, len(inputs))
+        return replace(
+            plain,
             parts=values,
-            owners=plain.owners,
-            output=plain.output,
-            error=Error(
-                standard_error.per_example(plain.owners, len(inputs)), f"standard error over {pairs} antithetic pairs"
-            ),
+            error=Error(bound, f"standard error over {pairs} antithetic pairs"),
             evaluations=evaluations + plain.evaluations,
+            reference=None,
+            unassigned=None,
         )
 
 

@@ -124,14 +124,14 @@ def shortcuts(
 
     A candidate stands in at least `at_least` training positives, in four of five of them clear of the parts that
     the rule names, and is more frequent there than in negatives (p < 0.01 after correction). Candidates that mostly
-    overlap a more significant one are its copies and dropped. Each is then put on test negatives whose true label
+    stand where a more significant one does are its copies and dropped. Each is then put on test negatives whose true label
     stays, and the model is asked again. Without a rule `true_parts` is empty and every group is looked at.
     """
     generator = np.random.default_rng([seed, 11])
     positive = [train[0][k] for k in np.flatnonzero(train[1] > 0.5).tolist()]
     drawn = generator.permutation(np.flatnonzero(train[1] < 0.5))[:negatives]
     negative = [train[0][k] for k in drawn.tolist()]
-    held, clear, covers = _tally(positive, editor, true_parts)
+    held, clear, stands = _tally(positive, editor, true_parts)
     against = Counter(name for e in negative for name in {g.name for g in editor.groups(e)})
     tested = [n for n in clear if clear[n] >= at_least]
     scored = []
@@ -145,7 +145,7 @@ def shortcuts(
             scored.append((p, name))
     kept: list[tuple[float, str]] = []
     for p, name in sorted(scored):
-        if not any(_copy(covers[name], covers[better]) for _, better in kept):
+        if not any(_copy(stands[name], stands[better]) for _, better in kept):
             kept.append((p, name))
     if not kept:
         return []
@@ -219,10 +219,10 @@ def _on_both(fitted: Fitted, both: Sequence[Any], decoy: str, editor: Editor, tr
 
 
 def _tally(positive: Sequence[Any], editor: Editor, true_parts: Callable[[Any], frozenset[int]]):
-    """How many positives hold each group, how many hold it clear of the true parts, and which parts it covers."""
+    """How many positives hold each group, how many hold it clear of the true parts, and where it stands there."""
     held: Counter[str] = Counter()
     clear: Counter[str] = Counter()
-    covers: dict[str, set[tuple[int, int]]] = {}
+    stands: dict[str, list[set[tuple[int, int]]]] = {}
     for k, example in enumerate(positive):
         true = true_parts(example)
         groups = editor.groups(example)
@@ -230,13 +230,14 @@ def _tally(positive: Sequence[Any], editor: Editor, true_parts: Callable[[Any], 
         outside = [g for g in groups if not g.parts & true]
         clear.update({g.name for g in outside})
         for g in outside:
-            covers.setdefault(g.name, set()).update((k, part) for part in g.parts)
-    return held, clear, covers
+            stands.setdefault(g.name, []).append({(k, part) for part in g.parts})
+    return held, clear, stands
 
 
-def _copy(one: set[tuple[int, int]], other: set[tuple[int, int]]) -> bool:
-    """Whether most of the smaller cover lies in the other: a piece of it, or it with a bit more."""
-    return len(one & other) > 0.5 * min(len(one), len(other))
+def _copy(group: list[set[tuple[int, int]]], better: list[set[tuple[int, int]]]) -> bool:
+    """Whether the group mostly stands where the better one does: a piece of it, or it with a bit more."""
+    taken = set().union(*better)
+    return sum(bool(place & taken) for place in group) >= 0.5 * len(group)
 
 
 def _apart(higher: np.ndarray, lower: np.ndarray) -> float:

@@ -3,18 +3,21 @@
 import io
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from html import escape
 from typing import Any
 
-import matplotlib
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, told apart by every common kind of colour vision; shape and dash say the same again.
 BLUE, VERMILION, GREEN, INK, GREY = "#0072b2", "#c14f00", "#00795a", "#1f2937", "#5b6472"
-STYLE = {
-    "font.size": 10,
+NOISE, DECOY = (750, 405), (368, 460)  # width and height in pixels
+LINE = 16  # pixels from one line of letters to the next
+STYLE: dict[str, Any] = {
+    "font.size": 12,
     "axes.edgecolor": GREY,
     "axes.labelcolor": INK,
     "axes.spines.top": False,
@@ -43,8 +46,8 @@ def noise_ladder(
     if not known:
         return ""
     known.sort(key=lambda r: r["prediction"])
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": "noise"}):
-        figure = Figure(figsize=(9.2, 5.0), layout="constrained")
+    with _style("noise"):
+        figure = Figure(figsize=_inches(*NOISE), layout="constrained")
         axes = figure.add_subplot()
         _line(axes, [r["prediction"] for r in known], [r["score"] for r in known], BLUE, "o")
         for r in known:
@@ -60,10 +63,10 @@ def noise_ladder(
                 color=BLUE,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
             )
-        place = model is not None and model["prediction"] is not None and model["score"] is not None
+        place = model if model and None not in (model["prediction"], model["score"]) else None
         if place:
-            _interval(axes, model["prediction"], model["interval"], VERMILION, wide=2.2)
-            axes.plot([model["prediction"]], [model["score"]], "D", color=VERMILION, markersize=9, zorder=4)
+            _interval(axes, place["prediction"], place["interval"], VERMILION, wide=2.2)
+            axes.plot([place["prediction"]], [place["score"]], "D", color=VERMILION, markersize=9, zorder=4)
         left, right = axes.get_xlim()
         low, high = axes.get_ylim()
         ends = []
@@ -74,22 +77,22 @@ def noise_ladder(
             axes.axhline(trivial, color=GREEN, linewidth=1.2, linestyle=(0, (1, 2)), zorder=0)
             ends.append((trivial, f"trivial control {trivial:.2f}", GREEN))
         if place:
-            ends.append((model["score"], model["name"], VERMILION))
+            ends.append((place["score"], place["name"], VERMILION))
         top = known[-1]
         ends.append((top["score"], "share of labels\nturned round", BLUE))
         axes.set_xlim(left, right)
         axes.set_ylim(min([low, *(y for y, *_ in ends)]) - 0.03, max([high, *(y for y, *_ in ends)]) + 0.02)
-        _label_ends(axes, ends)
+        _label_ends(axes, ends, tall=NOISE[1] - 50)
         axes.set_xlabel(f"held-out prediction, {measure}")
         axes.set_ylabel("attribution finds the rule’s atoms, AUROC")
-        return _svg(figure, "noise", _describe_noise(known, measure))
+        return _svg(figure, _describe_noise(known, measure))
 
 
 def decoy_ladder(rungs: Sequence[Mapping[str, Any]], *, name: str) -> str:
     """One decoy: prediction (above) and attribution (below) against the share of training positives that carry it."""
     known = sorted(rungs, key=lambda r: r["share"])
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": f"decoy {name}"}):
-        figure = Figure(figsize=(5.1, 6.4), layout="constrained")
+    with _style(f"decoy {name}"):
+        figure = Figure(figsize=_inches(*DECOY), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True)
         _lines(
             above,
@@ -98,7 +101,7 @@ def decoy_ladder(rungs: Sequence[Mapping[str, Any]], *, name: str) -> str:
             ("clean", "clean test", INK, "o", "-"),
             ("on_negatives", "on negatives", VERMILION, "v", "-"),
         )
-        above.set_title("prediction, AUROC", loc="left", fontsize=10, color=INK)
+        above.set_title("prediction, AUROC", loc="left", fontsize=12, color=INK)
         _lines(
             below,
             known,
@@ -106,43 +109,43 @@ def decoy_ladder(rungs: Sequence[Mapping[str, Any]], *, name: str) -> str:
             ("rule_attribution", "rule’s atoms", BLUE, "o", "-"),
             ("decoy_mass", "decoy’s share\nof the mass", GREY, "x", (0, (4, 3))),
         )
-        below.set_title("attribution where both are present, AUROC", loc="left", fontsize=10, color=INK)
+        below.set_title("attribution where both are present, AUROC", loc="left", fontsize=12, color=INK)
         below.set_xlabel("training positives that carry the decoy")
         below.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
         for axes in (above, below):
             axes.axhline(0.5, color=GREY, linewidth=0.8, linestyle=(0, (1, 3)), zorder=0)
             axes.set_ylim(-0.05, 1.05)
-        return _svg(figure, f"decoy {name}", _describe_decoy(known, name))
+        return _svg(figure, _describe_decoy(known, name))
 
 
 def _lines(axes: Axes, rungs: Sequence[Mapping[str, Any]], *series: tuple[str, str, str, str, Any]) -> None:
     ends = []
     for key, label, paint, marker, dash in series:
-        points = [(r["share"], r[key]) for r in rungs if r[key] is not None]
-        if points:
-            _line(axes, *zip(*points, strict=True), paint, marker, dash)
-            ends.append((points[-1][1], label, paint))
+        measured = [r for r in rungs if r[key] is not None]
+        if measured:
+            _line(axes, [r["share"] for r in measured], [r[key] for r in measured], paint, marker, dash)
+            ends.append((measured[-1][key], label, paint))
     axes.set_xlim(-0.04, 1.04)
     axes.set_ylim(-0.05, 1.05)
-    _label_ends(axes, ends)
+    _label_ends(axes, ends, tall=DECOY[1] / 2 - 45)
 
 
 def _line(axes: Axes, x: Sequence[float], y: Sequence[float], paint: str, marker: str, dash: Any = "-") -> None:
     axes.plot(x, y, color=paint, marker=marker, markersize=5, linewidth=1.6, linestyle=dash, zorder=3)
 
 
-def _interval(axes: Axes, x: float, interval: Sequence[float | None] | None, paint: str, wide: float = 1.2) -> None:
+def _interval(axes: Axes, x: float, interval: Any, paint: str, wide: float = 1.2) -> None:
     if interval and None not in interval:
         axes.plot([x, x], interval, color=paint, linewidth=wide, zorder=2, solid_capstyle="butt", alpha=0.75)
 
 
-def _label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]]) -> None:
-    """Names right of the axes at the height of what they name, moved apart where they would overlap."""
+def _label_ends(axes: Axes, ends: Sequence[tuple[float, str, str]], *, tall: float) -> None:
+    """Names right of the axes (`tall` pixels high) at the height of what they name, moved apart where they would
+    overlap."""
     bottom, top = axes.get_ylim()
-    height = axes.figure.get_figheight() * 72 * axes.get_subplotspec().get_position(axes.figure).height
+    line = LINE / tall * (top - bottom)
     at = bottom - 1.0
     for y, text, paint in sorted(ends, key=lambda e: e[0]):
-        line = 14 / height * (top - bottom)
         at = max(y, at + line * (1 + text.count("\n")) / 2)
         axes.annotate(
             text, (1.015, at), xycoords=("axes fraction", "data"), color=paint, va="center", annotation_clip=False
@@ -170,8 +173,18 @@ def _describe_decoy(rungs: Sequence[Mapping[str, Any]], name: str) -> str:
     return f"Decoy {name}, {shares}: {'; '.join(said)}."
 
 
-def _svg(figure: Figure, name: str, describe: str) -> str:
-    """The figure for the inside of a page: no date, no outside names, ids of its own, the page's font."""
+def _style(salt: str) -> AbstractContextManager[None]:
+    """Our style alone, whatever the user's own settings are; the salt makes the ids of a plot its own."""
+    ours: Any = {**STYLE, "svg.hashsalt": salt}
+    return style.context(["default", ours])
+
+
+def _inches(width: int, height: int) -> tuple[float, float]:
+    return width / STYLE["figure.dpi"], height / STYLE["figure.dpi"]
+
+
+def _svg(figure: Figure, describe: str) -> str:
+    """The figure for the inside of a page: no date, no outside names, the page's font. Its few ids are hashes."""
     FigureCanvasSVG(figure)
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
@@ -185,7 +198,5 @@ def _svg(figure: Figure, name: str, describe: str) -> str:
     svg = re.sub(r" transform=\"rotate\(-0 [^\"]*\"", "", svg)
     svg = re.sub(r"(\.\d\d)\d+", r"\1", svg)
     used = set(re.findall(r"#([\w-]+)", svg))
-    prefix = re.sub(r"\W+", "-", name) + "-"
-    svg = re.sub(r" id=\"([^\"]+)\"", lambda m: f' id="{prefix}{m.group(1)}"' if m.group(1) in used else "", svg)
-    svg = re.sub(r"(url\(#|href=\"#)", rf"\1{prefix}", svg)
+    svg = re.sub(r" id=\"([^\"]+)\"", lambda m: m.group() if m.group(1) in used else "", svg)
     return re.sub(r"\n\s*\n+", "\n", svg.replace("<svg", f'<svg role="img" aria-label="{escape(describe)}"', 1))

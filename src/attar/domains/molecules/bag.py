@@ -13,6 +13,8 @@ from attar.core.errors import InputError
 from attar.core.inputs import SparseRows
 from attar.domains.molecules.molecule import LARGEST_RADIUS, Environments, Molecule
 
+OFTEN_CHARGED = ("N", "O", "P", "S")  # a name says that these are neutral, too: an amine is no nitro group
+
 
 @dataclass(frozen=True, eq=False)
 class MoleculeBag(SparseRows):
@@ -51,6 +53,10 @@ class Vocabulary:
         """The environments that occur in at least `at_least` of the molecules. Raises `InputError` on bad options."""
         if not 0 <= radius <= LARGEST_RADIUS:
             raise InputError(f"radius is {radius}, expected 0 to {LARGEST_RADIUS}")
+        if at_least < 1:
+            raise InputError(f"at_least is {at_least}, expected 1 molecule or more")
+        if folded is not None and folded < 1:
+            raise InputError(f"folded is {folded}, expected 1 column or more")
         if folded is not None:
             return cls(np.arange(folded), radius, presence, folded)
         each = [np.unique(m.environments.up_to(radius).identifier) for m in molecules]
@@ -154,9 +160,7 @@ def ambiguity(molecules: Sequence[Molecule], *, radius: int, bits: int) -> Ambig
     """How many subgraphs share a column when folded to `bits`."""
     identifiers = np.unique(np.concatenate([m.environments.up_to(radius).identifier for m in molecules]))
     _, column, per_column = np.unique(_folded(identifiers, bits), return_inverse=True, return_counts=True)
-    return Ambiguity(
-        len(identifiers), len(per_column), float((per_column[column] > 1).mean()), int(per_column.max())
-    )
+    return Ambiguity(len(identifiers), len(per_column), float((per_column[column] > 1).mean()), int(per_column.max()))
 
 
 def subgraph_smarts(molecule: Molecule, centre: int, radius: int) -> str:
@@ -207,7 +211,7 @@ def _query(atom: Chem.Atom, in_aromatic_bond: bool) -> str:
     elif atom.IsInRing():
         symbol = f"#{atom.GetAtomicNum()}"
     charge = atom.GetFormalCharge()
-    sign = f";{charge:+d}" if charge else ""
+    sign = f";{charge:+d}" if charge or atom.GetSymbol() in OFTEN_CHARGED else ""
     ring = "R" if atom.IsInRing() else "!R"
     return f"[{symbol};D{atom.GetDegree()};H{atom.GetTotalNumHs()};{ring}{sign}]"
 
@@ -218,5 +222,3 @@ def _folded(identifiers: np.ndarray, bits: int) -> np.ndarray:
 
 def _joined(each: list[Environments], name: str) -> np.ndarray:
     return np.concatenate([getattr(e, name) for e in each]) if each else np.zeros(0, dtype=np.int64)
-
-

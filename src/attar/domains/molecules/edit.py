@@ -40,13 +40,13 @@ def attach(molecule: Molecule, group: str, generator: np.random.Generator) -> It
     The caller takes the first that suits. Products that RDKit will not sanitise are left out.
     """
     grafted = _group(group)
+    star_of_group = _star(grafted).GetIdx()
     carbons = [a.GetIdx() for a in molecule.mol.GetAtoms() if a.GetSymbol() == "C" and a.GetTotalNumHs() > 0]
     for site in generator.permutation(carbons):
         joined = Chem.RWMol(Chem.CombineMols(molecule.mol, grafted))
-        star = next(a for a in joined.GetAtoms() if a.GetAtomicNum() == 0)
-        first = star.GetNeighbors()[0].GetIdx()
-        joined.AddBond(int(site), first, Chem.BondType.SINGLE)
-        joined.GetAtomWithIdx(int(site)).SetNumExplicitHs(0)
+        carbon, star = joined.GetAtomWithIdx(int(site)), joined.GetAtomWithIdx(molecule.size + star_of_group)
+        joined.AddBond(carbon.GetIdx(), star.GetNeighbors()[0].GetIdx(), Chem.BondType.SINGLE)
+        carbon.SetNumExplicitHs(max(0, carbon.GetNumExplicitHs() - 1))  # as [13CH3] has, and [CH2-]
         joined.RemoveAtom(star.GetIdx())
         if (product := _sanitised(joined.GetMol())) is not None:
             yield product
@@ -66,19 +66,33 @@ def detached(molecule: Molecule, atoms: Iterable[int]) -> Molecule | None:
 
 
 def places(molecule: Molecule, group: str) -> list[frozenset[int]]:
-    """The atoms of each occurrence of the group (`*Cl`) as a substituent of the molecule."""
+    """The atoms of each occurrence of the group (`*Cl`) as a substituent of the molecule, of any handedness."""
     wanted = _group(group)
-    size, name = wanted.GetNumAtoms() - 1, Chem.MolToSmiles(wanted)
+    size, name = wanted.GetNumAtoms() - 1, Chem.MolToSmiles(wanted, isomericSmiles=False)
     return [s.parts for s in _cuts(molecule, largest=size) if len(s.parts) == size and s.name == name]
 
 
 def _group(group: str) -> Chem.Mol:
     with rdBase.BlockLogs():
         mol = Chem.MolFromSmiles(group)
-    stars = [] if mol is None else [a for a in mol.GetAtoms() if a.GetAtomicNum() == 0]
-    if mol is None or len(stars) != 1 or stars[0].GetDegree() != 1:
-        raise InputError(f"{group!r} is no substituent; write SMILES with one * where it is attached, as in *Cl")
+    if mol is None or not _is_substituent(mol):
+        raise InputError(
+            f"{group!r} is no substituent; write SMILES in one piece with one * where it is attached by a single bond, "
+            "as in *Cl"
+        )
     return mol
+
+
+def _is_substituent(mol: Chem.Mol) -> bool:
+    stars = sum(a.GetAtomicNum() == 0 for a in mol.GetAtoms())
+    if stars != 1 or len(Chem.GetMolFrags(mol)) != 1 or _star(mol).GetDegree() != 1:
+        return False
+    bond = _star(mol).GetBonds()[0]
+    return bond.GetBondType() == Chem.BondType.SINGLE and bond.GetOtherAtom(_star(mol)).GetAtomicNum() > 1
+
+
+def _star(group: Chem.Mol) -> Chem.Atom:
+    return next(a for a in group.GetAtoms() if a.GetAtomicNum() == 0)
 
 
 def _cuts(molecule: Molecule, largest: int) -> list[Group]:
@@ -142,4 +156,3 @@ def _sanitised(mol: Chem.Mol) -> Molecule | None:
         smiles = Chem.MolToSmiles(mol)
         again = Chem.MolFromSmiles(smiles)
     return None if again is None or "." in smiles else Molecule(smiles, again)
-

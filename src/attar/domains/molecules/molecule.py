@@ -49,12 +49,12 @@ class Molecule:
 
     @classmethod
     def of(cls, smiles: str) -> "Molecule":
-        """Raises `InputError` for text that is no SMILES."""
+        """Raises `InputError` for text that is no SMILES, and for none at all."""
         from rdkit import rdBase
 
         with rdBase.BlockLogs():
             mol = Chem.MolFromSmiles(smiles)
-        if mol is None:
+        if mol is None or not mol.GetNumAtoms():
             raise InputError(f"{smiles!r} is not a SMILES that RDKit can read")
         return cls(Chem.MolToSmiles(mol), mol)
 

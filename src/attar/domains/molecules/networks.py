@@ -3,6 +3,10 @@
 The graph networks follow the attribution benchmark of Sanchez-Lengeling et al. 2020 ("Evaluating attribution for
 graph neural networks"): linear encoders, blocks, and a readout that sums softmax maps over atoms and bonds under
 one linear layer, so that CAM exists. Every output is one logit (or value).
+
+One thing differs: the maps are softmax less 1 / channels, and the head has a bias. A softmax sums to one on every atom,
+so that any constant could be added to the head's weights and be read off the molecule's size: as a class activation it
+would stand on every atom, and once bonds are carried to atoms it would measure the atom's degree.
 """
 
 from collections.abc import Callable
@@ -61,9 +65,8 @@ class GraphNetwork(nn.Module):
         self.encode_bonds = nn.Linear(bond_features, bonds)
         self.blocks = nn.ModuleList([BLOCKS[kind](atoms, bonds) for _ in range(depth)])
         self.layers = nn.ModuleList([Tap() for _ in range(depth)])
-        self.maps = SoftmaxMaps(atoms, bonds, channels)
-        self.head = nn.Linear(channels, 1, bias=False)
-        self.centre = nn.Buffer(torch.zeros(()))
+        self.maps = CentredSoftmax(atoms, bonds, channels)
+        self.head = nn.Linear(channels, 1)
 
     def forward(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor, batch: Tensor) -> Tensor:
         size = int(batch.max()) + 1
@@ -74,13 +77,13 @@ class GraphNetwork(nn.Module):
             atoms, bonds, whole = block(atoms, bonds, whole, edge_index, batch, of_bond)
             atoms, bonds = tap(atoms, bonds)
         atoms, bonds = self.maps(atoms, bonds)
-        return self.head(_sum(atoms, batch, size) + _sum(bonds, of_bond, size)) + self.centre
+        return self.head(_sum(atoms, batch, size) + _sum(bonds, of_bond, size))
 
     @torch.no_grad()
     def rescale(self, scale: float, centre: float) -> None:
         """Make the output scale · output + centre."""
         self.head.weight.mul_(scale)
-        self.centre.fill_(centre)
+        self.head.bias.mul_(scale).add_(centre)
 
 
 class Tap(nn.Module):
@@ -90,13 +93,16 @@ class Tap(nn.Module):
         return atoms, bonds
 
 
-class SoftmaxMaps(nn.Module):
+class CentredSoftmax(nn.Module):
+    """Maps that are 0 where no channel stands out."""
+
     def __init__(self, atoms: int, bonds: int, channels: int) -> None:
         super().__init__()
         self.atoms, self.bonds = nn.Linear(atoms, channels), nn.Linear(bonds, channels)
 
     def forward(self, atoms: Tensor, bonds: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.softmax(self.atoms(atoms), 1), torch.softmax(self.bonds(bonds), 1)
+        maps = torch.softmax(self.atoms(atoms), 1), torch.softmax(self.bonds(bonds), 1)
+        return maps[0] - 1 / maps[0].shape[1], maps[1] - 1 / maps[1].shape[1]
 
 
 class GCN(nn.Module):

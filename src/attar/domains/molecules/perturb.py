@@ -91,10 +91,10 @@ class WithBonds:
 
     def __call__(self, inputs: Inputs) -> Features:
         graphs = _graphs(inputs, self)
-        both = torch.cat([graphs.edge_index[0], graphs.edge_index[1]])
-        edges = torch.arange(len(graphs.edges)).repeat(2)
+        edges = torch.arange(len(graphs.edges))
+        ends = torch.stack([graphs.edge_index.flatten(), edges.repeat(2)]).unique(dim=1)  # a loop has one end
         features = _graph_atoms(graphs, "atom with its bonds", None)
-        shares = {**features.shares, graphs.names[1]: Share(both, edges, torch.ones(len(both)))}
+        shares = {**features.shares, graphs.names[1]: Share(ends[0], ends[1], torch.ones(ends.shape[1]))}
         return Features(name="atoms", rule=features.rule, owner=features.owner, shares=shares)
 
 

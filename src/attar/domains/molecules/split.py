@@ -42,16 +42,17 @@ def cluster_split(
     """A mask of test molecules made of whole clusters: harder than random, as new chemistry is.
 
     Clusters are drawn in random order until the share is reached. Raises `InputError` where no draw of a few leaves
-    two of each class on both sides.
+    two of each class (of all, unless labels are 0/1) on both sides.
     """
     cluster = clusters(molecules)
+    binary = set(np.unique(labels)) <= {0.0, 1.0}
+    classes = [labels > 0.5, labels < 0.5] if binary else [np.ones(len(labels), dtype=bool)]
     for attempt in range(10):
         order = np.random.default_rng([seed, attempt, 5]).permutation(cluster.max() + 1)
         sizes = np.bincount(cluster)[order]
         chosen = order[np.cumsum(sizes) <= max(test * len(molecules), sizes[0])]
         held_out = np.isin(cluster, chosen)
-        sides = [labels[held_out], labels[~held_out]]
-        if all(len(s) and min((s > 0.5).sum(), (s < 0.5).sum()) >= 2 for s in sides):
+        if all(min((members & held_out).sum(), (members & ~held_out).sum()) >= 2 for members in classes):
             return held_out
     raise InputError("no split by clusters leaves two molecules of each class on both sides; the data are too few")
 

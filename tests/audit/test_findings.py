@@ -1,0 +1,197 @@
+"""Each threshold from both sides, and the verdict from every mix of findings."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from attar.audit.findings import (
+    Finding,
+    attribution_finding,
+    decoy_finding,
+    ladder_finding,
+    new_chemistry_finding,
+    no_rule_finding,
+    note_findings,
+    parts_finding,
+    prediction_finding,
+    rule_finding,
+    shortcut_findings,
+)
+from attar.audit.verdict import sentences, verdict
+from attar.core.note import Note
+from attar.domains.molecules.molecule import Molecule
+from attar.domains.molecules.truth import read_rule
+from attar.evaluation.accuracy import Accuracy
+from attar.evaluation.intervals import Interval
+from attar.experiments.molecule_task import MoleculeTask
+from attar.pitfalls.imperfect_model import Rung
+from attar.pitfalls.spurious_correlation import DecoyRung, Shortcut
+
+
+def finding(status: str, pitfall: str = "dataset bias", name: str = "x") -> Finding:
+    return Finding(name, pitfall, "the data", status, f"evidence of {status}", "")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("score", "low", "status"),
+    [(0.9, 0.85, "ok"), (0.79, 0.7, "caution"), (0.9, 0.54, "distrust"), (0.5, 0.45, "distrust")],
+)
+def test_held_out_prediction(score: float, low: float, status: str) -> None:
+    found = prediction_finding("glm", "classification", Interval(score, low, 0.95, 100))
+    assert (found.status, found.value, found.interval) == (status, score, (low, 0.95))
+
+
+@pytest.mark.parametrize(("score", "low", "status"), [(0.6, 0.5, "ok"), (0.4, 0.2, "caution"), (0.1, 0.0, "distrust")])
+def test_a_regression_is_judged_by_its_r2(score: float, low: float, status: str) -> None:
+    found = prediction_finding("glm", "regression", Interval(score, low, 0.7, 100))
+    assert found.status == status
+    assert "R²" in found.evidence
+
+
+@pytest.mark.parametrize(("clusters", "status"), [(0.85, "ok"), (0.79, "caution")])
+def test_what_is_lost_on_new_chemistry(clusters: float, status: str) -> None:
+    held_out = Interval(0.90, 0.88, 0.92, 100)
+    found = new_chemistry_finding("glm", "classification", held_out, Interval(clusters, 0.7, 0.9, 100))
+    assert found.status == status
+    assert "−" in found.evidence
+
+
+CASES = [
+    # score, low, high, n → chance .5, trivial .65
+    (0.90, 0.85, 0.95, 80, "ok", "better than chance and than the trivial control"),
+    (0.70, 0.60, 0.80, 80, "caution", "not than marking heteroatoms"),
+    (0.60, 0.55, 0.65, 80, "distrust", "no better than random atoms"),
+    (0.60, 0.56, 0.65, 80, "caution", "not than marking heteroatoms"),
+    (0.75, 0.52, 0.95, 12, "caution", "too few molecules"),
+    (0.60, 0.40, 0.80, 12, "distrust", "no better than random atoms"),
+    (0.20, 0.10, 0.30, 80, "distrust", "worse than random atoms"),
+]
+
+
+@pytest.mark.parametrize(("score", "low", "high", "n", "status", "said"), CASES)
+def test_attribution_against_chance_and_control(
+    score: float, low: float, high: float, n: int, status: str, said: str
+) -> None:
+    interval = Interval(score, low, high, n)
+    found = attribution_finding("glm", "cam", interval, 0.5, 0.65, ("cam on gcn", Interval(0.9, 0.85, 0.95, 80)), 4)
+    assert (found.status, found.chance, found.control) == (status, 0.5, 0.65)
+    assert said in found.evidence
+    assert "None of the" not in found.evidence
+
+
+def test_it_says_plainly_when_nothing_beats_the_trivial_control() -> None:
+    interval = Interval(0.6, 0.58, 0.62, 80)
+    best = ("occlusion on mlp", Interval(0.74, 0.69, 0.79, 80))
+    found = attribution_finding("glm", "cam", interval, 0.5, 0.7, best, 12)
+    assert "None of the 12 pairs of model and method beats the trivial control" in found.evidence
+    assert "occlusion on mlp with 0.74 [0.69, 0.79]" in found.evidence
+
+
+def test_a_part_of_the_rule_that_is_not_found() -> None:
+    chance = Accuracy(0.5, 0.5, {"X": 0.5, "C": 0.5})
+    parts = {"X": Interval(0.4, 0.3, 0.5, 50), "C": Interval(0.8, 0.7, 0.9, 50)}
+    found = parts_finding("glm", "cam", parts, chance)
+    assert found is not None
+    assert found.status == "caution"
+    assert "Not found: X." in found.evidence
+    fine = parts_finding("glm", "cam", {**parts, "X": Interval(0.7, 0.6, 0.8, 50)}, chance)
+    assert fine is not None
+    assert fine.status == "ok"
+    assert parts_finding("glm", "cam", {"C": parts["C"]}, chance) is None
+
+
+def test_the_place_on_the_ladder() -> None:
+    rungs = [Rung(0.0, 1.0, Interval(0.8, 0.75, 0.85, 50)), Rung(0.5, 0.5, Interval(0.5, 0.45, 0.55, 50))]
+    low = ladder_finding("glm", rungs, Interval(0.6, 0.55, 0.65, 50), trivial=0.6)
+    high = ladder_finding("glm", rungs, Interval(0.98, 0.97, 0.99, 50), trivial=0.6)
+    assert low is not None
+    assert high is not None
+    assert low.value == pytest.approx(0.56)
+    assert (low.status, high.status) == ("caution", "ok")
+    nothing = [Rung(0.0, 1.0, Interval(np.nan, np.nan, np.nan, 0))]
+    assert ladder_finding("glm", nothing, Interval(0.9, 0.8, 1.0, 50), trivial=0.6) is None
+
+
+def decoy(share: float, on_negatives: float, rule: float = 0.5) -> DecoyRung:
+    return DecoyRung("*Cl", share, 10, 0.98, 0.99, on_negatives, 0.9, rule, 0.5)
+
+
+def test_decoys_are_a_note_and_name_the_worst() -> None:
+    found = decoy_finding([decoy(0.0, 0.97), decoy(0.5, 0.6), decoy(0.5, 0.4), decoy(1.0, 0.0)])
+    assert found is not None
+    assert (found.status, found.value, found.control) == ("note", 0.4, 0.97)
+    without_rule = decoy_finding([decoy(0.0, 0.97), decoy(0.5, 0.6, rule=np.nan)])
+    assert without_rule is not None
+    assert "nan" not in without_rule.evidence
+    assert decoy_finding([decoy(0.0, 0.9)]) is None
+
+
+SMILES = ["OCCc1ccccc1", "OCC(C)C", "CCN", "CCC", "CCCC", "c1ccccc1"]
+
+
+def task(labels: list[float], rule: str | None = "rose") -> MoleculeTask:
+    molecules = tuple(Molecule.of(s) for s in SMILES)
+    test = np.zeros(len(SMILES), dtype=bool)
+    parsed = None if rule is None else read_rule(rule)
+    return MoleculeTask("t", "t", molecules, np.array(labels), "classification", test, parsed, rule)
+
+
+def shortcut(pull: float = 0.5, on_negatives: float = 0.8) -> Shortcut:
+    return Shortcut("*Cl", 30, 2, 1e-9, pull, on_negatives, 0.98)
+
+
+def test_a_shortcut_outside_a_rule_that_is_the_label_is_distrusted() -> None:
+    (found,) = shortcut_findings(task([1, 1, 0, 0, 0, 0]), [shortcut()])
+    assert found.status == "distrust"
+    assert "*Cl" in found.name
+    assert "*Cl" in found.remedy
+
+
+def test_where_the_rule_does_not_decide_the_label_it_takes_more_to_distrust() -> None:
+    real = task([1, 0, 1, 0, 1, 0])
+    (weak,) = shortcut_findings(real, [shortcut(on_negatives=0.6)])
+    (strong,) = shortcut_findings(real, [shortcut(on_negatives=0.4)])
+    assert (weak.status, strong.status) == ("caution", "distrust")
+    assert "cannot tell cause from shortcut" in weak.evidence
+    (unruled,) = shortcut_findings(task([1, 0, 1, 0, 1, 0], rule=None), [shortcut(on_negatives=0.6)])
+    assert "No rule was given" in unruled.evidence
+
+
+def test_a_group_that_hardly_moves_the_model_is_no_shortcut() -> None:
+    (found,) = shortcut_findings(task([1, 1, 0, 0, 0, 0]), [shortcut(pull=0.05)])
+    assert found.status == "ok"
+
+
+def test_how_much_of_the_label_the_rule_explains() -> None:
+    whole, part = rule_finding(task([1, 1, 0, 0, 0, 0])), rule_finding(task([1, 0, 1, 0, 0, 0]))
+    assert whole is not None
+    assert part is not None
+    assert (whole.status, part.status) == ("ok", "caution")
+    assert "50% of them have the label (lift 1.5), and it covers 50%" in part.evidence
+    assert rule_finding(task([1, 0, 1, 0, 0, 0], rule=None)) is None
+
+
+def test_notes_of_the_reader_weigh_by_how_many_rows() -> None:
+    few = Note("conflicting labels", 1, (3,), "one")
+    many = Note("conflicting labels", 5, (3, 4, 5, 6, 7), "five")
+    said = Note("column found", 1, (), "found")
+    leak = Note("leak across split", 1, (9,), "leak")
+    statuses = [f.status for f in note_findings([few, many, said, leak], 100)]
+    assert statuses == ["note", "caution", "note", "caution"]
+
+
+@pytest.mark.parametrize("statuses", list(itertools.product(["ok", "note", "caution", "distrust"], repeat=2)))
+def test_the_verdict_is_the_worst_that_counts(statuses: tuple[str, str]) -> None:
+    expected = "distrust" if "distrust" in statuses else "caution" if "caution" in statuses else "trust"
+    assert verdict([finding(s) for s in statuses]) == expected
+
+
+def test_the_two_sentences_say_what_and_why() -> None:
+    spurious = finding("distrust", "spurious correlation")
+    opening, reason = sentences("distrust", "cam on gcn", [finding("caution"), spurious, finding("distrust")])
+    assert "Do not act" in opening
+    assert "cam on gcn" in opening
+    assert reason == spurious.evidence
+    assert sentences("trust", "cam on gcn", [finding("ok")])[1] == "evidence of ok"
+    assert no_rule_finding().status == "caution"
