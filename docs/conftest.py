@@ -132,6 +132,7 @@ class PageItem(pytest.Item):
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # pages run side by side
         document = Document.parse(str(self.path), *PARSERS)
+        document.namespace["__file__"] = str(self.path)
         try:
             with TemporaryDirectory() as empty, contextlib.chdir(empty):
                 for example in document.examples():

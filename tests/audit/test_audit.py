@@ -12,6 +12,7 @@ from attar.audit.molecules import audit_molecules
 from attar.audit.plan import DECOYS, Plan
 from attar.domains.molecules.edit import SubstituentEditor
 from attar.domains.molecules.library import nci_molecules
+from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.split import properties
 from attar.domains.molecules.truth import read_rule
 from attar.experiments.molecule_task import MoleculeTask, labelled_by_rule
@@ -108,6 +109,14 @@ def test_a_planted_decoy_hides_from_the_clean_score_and_shows_where_both_are() -
     assert half["on_negatives"] < without["on_negatives"] - 0.2
     assert half["decoy_attribution"] > without["decoy_attribution"]
     assert half["rule_attribution"] < without["rule_attribution"]
+
+
+def test_pictures_are_of_molecules_that_can_agree_or_differ() -> None:
+    pictures = record()["molecules"]
+    assert {p["label"] for p in pictures} == {0.0, 1.0}
+    for p in pictures:
+        assert len(p["true_atoms"]) < len(p["values"]) == Molecule.of(p["smiles"]).size
+        assert 0 < p["prediction"] < 1
 
 
 def test_the_same_audit_with_two_workers() -> None:

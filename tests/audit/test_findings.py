@@ -17,6 +17,7 @@ from attar.audit.findings import (
     prediction_finding,
     rule_finding,
     shortcut_findings,
+    together_finding,
 )
 from attar.audit.verdict import sentences, verdict
 from attar.core.note import Note
@@ -24,6 +25,7 @@ from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.truth import read_rule
 from attar.evaluation.accuracy import Accuracy
 from attar.evaluation.intervals import Interval
+from attar.experiments.fragments import Fragment
 from attar.experiments.molecule_task import MoleculeTask
 from attar.pitfalls.imperfect_model import Rung
 from attar.pitfalls.spurious_correlation import DecoyRung, Shortcut
@@ -170,6 +172,19 @@ def test_how_much_of_the_label_the_rule_explains() -> None:
     assert (whole.status, part.status) == ("ok", "caution")
     assert "50% of them have the label (lift 1.5), and it covers 50%" in part.evidence
     assert rule_finding(task([1, 0, 1, 0, 0, 0], rule=None)) is None
+
+
+def fragment(*members: str) -> Fragment:
+    return Fragment(members[0], True, 1.0, 0.5, 1.5, 10, 5, 0.5, members, "CCO", 0, 1)
+
+
+def test_fragments_that_come_together_are_a_note() -> None:
+    found = together_finding([fragment("CO"), fragment("CN", "N", "CCN"), fragment("S", "CS")])
+    assert found is not None
+    assert (found.status, found.value) == ("note", pytest.approx(2 / 3))
+    assert "up to 3: CN and others" in found.evidence
+    assert together_finding([fragment("CO")]) is None
+    assert together_finding([]) is None
 
 
 def test_notes_of_the_reader_weigh_by_how_many_rows() -> None:

@@ -10,6 +10,7 @@ from attar.audit.trials import Bias
 from attar.core.note import Note
 from attar.evaluation.accuracy import Accuracy
 from attar.evaluation.intervals import Interval
+from attar.experiments.fragments import Fragment
 from attar.experiments.molecule_task import MoleculeTask
 from attar.pitfalls.imperfect_model import Rung, expected
 from attar.pitfalls.spurious_correlation import DecoyRung, Shortcut
@@ -328,6 +329,24 @@ def bias_findings(task: MoleculeTask, found: Bias, folded: bool) -> list[Finding
             )
         )
     return findings
+
+
+def together_finding(table: Sequence[Fragment]) -> Finding | None:
+    """Which fragments cannot be told apart by these data?"""
+    groups = [f for f in table if len(f.members) > 1]
+    if not groups:
+        return None
+    largest = max(groups, key=lambda f: len(f.members))
+    return Finding(
+        name="fragments that come together",
+        pitfall="dataset bias",
+        question="the data",
+        status="note",
+        evidence=f"{len(groups)} of the {len(table)} fragments listed stand for several subgraphs that come together "
+        f"here (up to {len(largest.members)}: {largest.smarts} and others); the weight is the group's.",
+        remedy="To tell them apart, add molecules that have one without the other.",
+        value=len(groups) / len(table),
+    )
 
 
 def note_findings(notes: Sequence[Note], total: int) -> list[Finding]:

@@ -256,6 +256,7 @@ def _findings(task: MoleculeTask, plan: Plan, found: dict, attribution: list[dic
         results += judge.shortcut_findings(task, found[0, "shortcuts"])
         rungs: list[DecoyRung] = [v for key, v in found.items() if key[:2] == (0, "decoy")]
         results.append(judge.decoy_finding(rungs))
+    results.append(judge.together_finding(found[0, "fragments"]))
     results += judge.bias_findings(task, found[0, "bias"], plan.bits is not None)
     results += judge.note_findings(task.notes, len(task.molecules))
     return [f for f in results if f is not None]

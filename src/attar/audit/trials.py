@@ -176,10 +176,10 @@ def pictures(task: MoleculeTask, plan: Plan, most: int = 12) -> list[Picture]:
     held_out, _ = task.part(task.test)
     logits = fitted.predict(held_out)
     positive = task.positive[task.test]
-    small = np.array([m.size <= 30 for m in held_out])
-    order = np.argsort(-logits)
-    sure = [i for i in order if positive[i] and small[i]]
-    wrong = [i for i in order if not positive[i] and small[i]][: most // 4]
+    order = [i for i in np.argsort(-logits, kind="stable").tolist() if held_out[i].size <= 30]
+    # Where the rule names every atom, colours can neither agree nor differ.
+    sure = [i for i in order if positive[i] and len(task.true_parts(held_out[i])) < held_out[i].size]
+    wrong = [i for i in order if not positive[i]][: most // 4]
     spaced = np.unique(np.linspace(0, len(sure) - 1, most - len(wrong)).round().astype(int)) if sure else []
     chosen = [sure[k] for k in spaced] + wrong
     shown: list[Molecule] = [held_out[i] for i in chosen]

@@ -6,6 +6,7 @@ from typing import Any
 
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
+from threadpoolctl import threadpool_limits
 
 
 def processors() -> int:
@@ -24,7 +25,9 @@ def run(
     count = min(workers or processors(), len(tasks))
     if count <= 1:
         for k, task in enumerate(tasks):
-            yield k, function(*task)
+            with threadpool_limits(1):
+                found = function(*task)
+            yield k, found
         return
     pool: Any = Parallel(n_jobs=count, backend="loky", return_as="generator_unordered", inner_max_num_threads=1)
     try:

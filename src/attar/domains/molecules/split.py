@@ -22,7 +22,7 @@ def random_split(labels: np.ndarray, *, test: float = 0.25, seed: int = 0, strat
 
 
 def clusters(molecules: Sequence[Molecule], *, distance: float = 0.6) -> np.ndarray:
-    """The cluster of each molecule: that of its nearest leader, leaders lying at least `distance` apart.
+    """The cluster of each molecule: that of its nearest leader, leaders lying more than `distance` apart.
 
     Tanimoto distance of 1,024-bit Morgan fingerprints of radius 2. Source: Butina 1999 for clustering by sphere
     exclusion; leaders by RDKit's LeaderPicker.

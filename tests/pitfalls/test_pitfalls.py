@@ -1,0 +1,298 @@
+"""The three pitfalls, each on data where the answer was put in by hand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.sparse import csc_matrix
+from scipy.stats import ks_2samp
+
+from attar.core.rule import explanations, holds
+from attar.domains.molecules.edit import SubstituentEditor, attach, places
+from attar.domains.molecules.molecule import Molecule
+from attar.domains.molecules.split import random_split
+from attar.domains.molecules.truth import SmartsFinder, read_rule
+from attar.evaluation.accuracy import TruthMasks
+from attar.evaluation.intervals import Interval, auroc
+from attar.experiments.molecule_models import FittedMolecules, MoleculeRecipe
+from attar.pitfalls.dataset_bias import co_occurring, shifts, unseen_share
+from attar.pitfalls.imperfect_model import Rung, expected, flipped, rung
+from attar.pitfalls.spurious_correlation import DecoyRung, Shortcut, decoyed, shortcuts, with_group
+from models import nci
+
+# --- the imperfect model: flipped labels ---
+
+LABELS = (np.arange(201) % 3 == 0).astype(float)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.25, 0.33, 0.5, 1.0])
+def test_exactly_that_share_of_labels_is_turned_round(share: float) -> None:
+    noisy = flipped(LABELS, share, seed=0)
+    assert (noisy != LABELS).sum() == round(share * 201)
+    assert set(noisy) <= {0.0, 1.0}
+
+
+def test_labels_that_are_half_turned_round_say_nothing() -> None:
+    labels = (np.arange(4000) % 4 == 0).astype(float)
+    assert np.corrcoef(labels, flipped(labels, 0.5, seed=0))[0, 1] == pytest.approx(0, abs=0.05)
+
+
+def test_numbers_are_shuffled_and_stay_the_same_numbers() -> None:
+    values = np.random.default_rng(0).standard_normal(2000)
+    noisy = flipped(values, 0.25, seed=0)
+    assert sorted(noisy) == sorted(values)
+    assert (noisy != values).sum() == pytest.approx(1000, abs=5)
+    assert np.corrcoef(values, noisy)[0, 1] == pytest.approx(0.5, abs=0.06)
+    assert np.corrcoef(values, flipped(values, 0.5, seed=0))[0, 1] == pytest.approx(0, abs=0.06)
+
+
+def test_the_seed_alone_says_which_labels_turn_and_the_labels_stay() -> None:
+    before = LABELS.copy()
+    np.testing.assert_array_equal(flipped(LABELS, 0.3, seed=1), flipped(LABELS, 0.3, seed=1))
+    assert (flipped(LABELS, 0.3, seed=1) != flipped(LABELS, 0.3, seed=2)).any()
+    np.testing.assert_array_equal(LABELS, before)
+
+
+@dataclass(frozen=True)
+class Rememberer:
+    """A recipe whose model knows the first of each example's numbers if its labels were clean, and else the second."""
+
+    name: str = "rememberer"
+    methods: tuple[str, ...] = ("own",)
+
+    def fit(self, examples: Sequence[Any], labels: np.ndarray, seed: int) -> "Rememberer.Fitted":
+        return self.Fitted(bool((labels == np.array([e[0] > 0 for e in examples])).all()))
+
+    @dataclass(frozen=True)
+    class Fitted:
+        clean: bool
+
+        def predict(self, examples: Sequence[Any]) -> np.ndarray:
+            return np.array([e[0 if self.clean else 1] for e in examples])
+
+        def explain(self, examples: Sequence[Any], method: str) -> list[np.ndarray]:
+            assert method == "own"
+            return [np.array([1.0, 0.0]) if self.clean else np.array([0.0, 1.0]) for _ in examples]
+
+
+def test_a_rung_gives_prediction_and_attribution_together() -> None:
+    generator = np.random.default_rng(0)
+    examples = [generator.standard_normal(2) for _ in range(60)]
+    labels = np.array([float(e[0] > 0) for e in examples])
+    first = np.array([True, False])
+    sets = {"train": (examples, labels), "test": (examples, labels)}
+    scored = {"scored": examples[:5], "truths": [TruthMasks(first[None], first, {})] * 5, "method": "own"}
+    clean, noisy = (rung(Rememberer(), flip, **sets, **scored, seeds=(0, 1)) for flip in (0.0, 0.4))
+    assert clean == Rung(0.0, 1.0, Interval(1.0, 1.0, 1.0, 5))
+    assert noisy.attribution == Interval(0.0, 0.0, 0.0, 5)
+    assert noisy.prediction == pytest.approx(auroc(labels, np.array([e[1] for e in examples])))
+    unscored = rung(Rememberer(), 0.0, **sets, scored=[], truths=[], method="own")
+    assert np.isnan(unscored.attribution.score)
+    assert unscored.attribution.n == 0
+
+
+def test_the_ladder_is_read_between_its_rungs() -> None:
+    ladder = [
+        Rung(0.5, 0.5, Interval(0.5, 0.4, 0.6, 9)),
+        Rung(0.0, 1.0, Interval(0.9, 0.85, 0.95, 9)),
+        Rung(0.3, 0.75, Interval(0.8, 0.7, 0.9, 9)),
+    ]
+    assert expected(ladder, 0.75) == pytest.approx((0.8, 0.1))
+    assert expected(ladder, 0.875) == pytest.approx((0.85, 0.075))
+    assert expected(ladder, 0.2) == pytest.approx((0.5, 0.1))
+    assert expected(ladder, 1.0) == pytest.approx((0.9, 0.05))
+
+
+# --- dataset bias ---
+
+
+def test_columns_that_come_together_are_one_group() -> None:
+    always = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 0])
+    mostly = np.array([1, 1, 1, 0, 0, 0, 0, 0, 0, 0])  # 3 of 4: a Jaccard overlap of 0.75
+    other = np.array([0, 0, 0, 1, 1, 1, 1, 1, 0, 0])
+    never = np.zeros(10, dtype=int)
+    table = csc_matrix(np.stack([always, mostly, other, 3 * always, never], 1))
+    assert co_occurring(table, [0, 1, 2, 3, 4]) == [[0, 1, 3], [2], [4]]
+    assert co_occurring(table, [0, 1, 2, 3, 4], overlap=0.8) == [[0, 3], [1], [2], [4]]
+    assert co_occurring(table, [2, 3, 1]) == [[2], [3, 1]]
+    assert co_occurring(table, []) == []
+
+
+def test_groups_are_chained() -> None:
+    """Each overlaps the next, the ends hardly overlap: single linkage keeps them together."""
+    rows = np.arange(20)
+    table = csc_matrix(np.stack([(rows >= k) & (rows < k + 8) for k in (0, 2, 4, 6)], 1).astype(int))
+    assert co_occurring(table, [0, 1, 2, 3], overlap=0.6) == [[0, 1, 2, 3]]
+    assert co_occurring(table, [0, 2, 3], overlap=0.6) == [[0], [2, 3]]
+    assert co_occurring(table, [3, 0, 1, 2], overlap=0.6) == [[3, 0, 1, 2]]
+
+
+def test_shifts_are_found_and_corrected_by_holm() -> None:
+    generator = np.random.default_rng(0)
+    train = {name: generator.standard_normal(200) for name in ("same", "far", "near", "apart")}
+    test = {name: generator.standard_normal(100) for name in train}
+    for name, by in (("far", 1.0), ("near", 0.35), ("apart", 9.0)):
+        test[name] = test[name] + by
+    found = shifts(train, test)
+    assert [s.name for s in found] == ["apart", "far", "near", "same"]
+    raw = {name: ks_2samp(train[name], test[name]).pvalue for name in train}
+    running, corrected = 0.0, {}
+    for rank, name in enumerate(sorted(raw, key=raw.get)):
+        running = max(running, min(1.0, raw[name] * (4 - rank)))
+        corrected[name] = running
+    for shift in found:
+        assert shift.p == pytest.approx(corrected[shift.name])
+        assert shift.distance == pytest.approx(ks_2samp(train[shift.name], test[shift.name]).statistic)
+        assert shift.test_mean == pytest.approx(test[shift.name].mean())
+        assert shift.train_mean == pytest.approx(train[shift.name].mean())
+    assert found[0].distance > 0.99
+    assert found[-1].p > raw["same"] or found[-1].p == 1
+
+
+def test_no_shift_is_called_significant_more_often_than_promised() -> None:
+    """Six properties at once that are the same: Holm keeps any false alarm below one in twenty."""
+    generator = np.random.default_rng(0)
+    alarms = 0
+    for _ in range(200):
+        train, test = ({str(k): generator.standard_normal(40) for k in range(6)} for _ in range(2))
+        alarms += min(s.p for s in shifts(train, test)) < 0.05
+    assert alarms / 200 < 0.08
+
+
+def test_unseen_keys_are_a_share_of_the_test() -> None:
+    assert unseen_share(["a", "b", "b"], ["a", "c", "c", "b"]) == 0.5
+    assert unseen_share(["a"], ["a"]) == 0
+    assert unseen_share([], ["a"]) == 1
+    assert unseen_share(["a"], []) == 0
+
+
+# --- spurious correlation: a decoy, planted ---
+
+ROSE, FINDER, EDITOR = read_rule("rose"), SmartsFinder(), SubstituentEditor()
+RECIPE = MoleculeRecipe(kind="glm")
+Labelled = tuple[list[Molecule], np.ndarray]
+
+
+def keeps(before: Molecule, after: Molecule) -> bool:
+    return holds(ROSE, FINDER, before.mol) == holds(ROSE, FINDER, after.mol)
+
+
+def true_atoms(molecule: Molecule) -> frozenset[int]:
+    return explanations(ROSE, FINDER, molecule.mol).union
+
+
+def truth(molecule: Molecule) -> TruthMasks | None:
+    atoms = sorted(true_atoms(molecule))
+    if not atoms:
+        return None
+    mask = np.zeros(molecule.size, dtype=bool)
+    mask[atoms] = True
+    return TruthMasks(mask[None], mask, {})
+
+
+@cache
+def clean() -> tuple[Labelled, Labelled]:
+    """NCI molecules that smell of rose by the rule, and others: training and test."""
+    molecules = nci(900)
+    labels = np.array([float(holds(ROSE, FINDER, m.mol)) for m in molecules])
+    held_out = random_split(labels, test=0.3)
+    return tuple(([molecules[k] for k in np.flatnonzero(part)], labels[part]) for part in (~held_out, held_out))
+
+
+def planted(decoy: str) -> Labelled:
+    """The training molecules with the decoy on every other positive."""
+    (molecules, labels), _ = clean()
+    molecules, generator = list(molecules), np.random.default_rng(0)
+    for k in np.flatnonzero(labels > 0.5)[::2]:
+        products = attach(molecules[k], decoy, generator)
+        molecules[k] = next((m for m in products if keeps(molecules[k], m)), molecules[k])
+    return molecules, labels
+
+
+def looked_for(train: Labelled, **options: Any) -> list[Shortcut]:
+    fitted: FittedMolecules = RECIPE.fit(*train, seed=0)
+    known = {"editor": EDITOR, "keeps": keeps, "true_parts": true_atoms, "edited": 60}
+    return shortcuts(fitted, train=train, test=clean()[1], **(known | options))
+
+
+def test_there_is_no_shortcut_in_the_clean_set() -> None:
+    assert looked_for(clean()[0]) == []
+
+
+@pytest.mark.parametrize("decoy", ["*Cl", "*[Si](C)(C)C"])
+def test_a_planted_decoy_is_found(decoy: str) -> None:
+    """A common group and one that no other molecule has."""
+    train = planted(decoy)
+    found = looked_for(train)
+    assert [s.name for s in found] == [decoy]
+    (shortcut,) = found
+    assert shortcut.p < 1e-4
+    assert shortcut.pull > 0.2
+    assert shortcut.on_negatives < shortcut.control - 0.05
+    holding = [bool(places(m, decoy)) for m, label in zip(*train, strict=True) if label > 0.5]
+    assert 0.4 * len(holding) < shortcut.positives <= sum(holding)
+    against = sum(bool(places(m, decoy)) for m, label in zip(*train, strict=True) if label < 0.5)
+    assert shortcut.negatives == pytest.approx(against, abs=3)
+
+
+def test_what_the_rule_names_is_no_shortcut() -> None:
+    """Without the rule every group is looked at, and the rule's own are found; with it none is."""
+    found = looked_for(clean()[0], true_parts=lambda _: frozenset(), keeps=lambda *_: True)
+    assert found
+    assert all(s.p < 0.01 for s in found)
+
+
+def test_a_search_is_seeded() -> None:
+    train = planted("*Cl")
+    assert looked_for(train, seed=3) == looked_for(train, seed=3)
+
+
+def test_an_example_is_edited_only_where_its_label_stays() -> None:
+    generator = np.random.default_rng(0)
+    (molecules, labels), _ = clean()
+    for k in np.flatnonzero(labels < 0.5)[:20]:
+        edited = with_group(molecules[k], "*C(C)C", editor=EDITOR, keeps=keeps, generator=generator)
+        assert edited is None or not holds(ROSE, FINDER, edited.mol)
+    never = with_group(molecules[0], "*Cl", editor=EDITOR, keeps=lambda *_: False, generator=generator)
+    assert never is None
+
+
+@cache
+def rung_of(share: float) -> DecoyRung:
+    train, test = clean()
+    return decoyed(
+        RECIPE, "*[Si](C)(C)C", share,
+        editor=EDITOR, keeps=keeps, truth=truth, train=train, test=test, method="weight-times-input", at_most=40,
+    )  # fmt: skip
+
+
+def test_a_model_without_the_decoy_does_not_look_at_it() -> None:
+    found = rung_of(0.0)
+    assert found.planted == 0
+    assert found.on_negatives == pytest.approx(found.clean, abs=0.12)
+
+
+def test_a_model_that_leans_on_the_decoy_gives_itself_away() -> None:
+    """On negatives that carry it, and in what it attributes where decoy and rule are both present."""
+    without, half, whole = (rung_of(share) for share in (0.0, 0.5, 1.0))
+    positives = int((clean()[0][1] > 0.5).sum())
+    assert 0.3 * positives < half.planted < 0.7 * positives
+    assert 0.9 * positives < whole.planted <= positives
+    assert without.on_negatives > half.on_negatives > whole.on_negatives
+    assert whole.on_negatives < 0.2
+    assert whole.on_positives > 0.95
+    assert without.decoy_attribution < half.decoy_attribution <= whole.decoy_attribution + 0.02
+    assert without.decoy_mass < half.decoy_mass < whole.decoy_mass
+    assert whole.decoy_attribution > 0.95
+    assert whole.rule_attribution < without.rule_attribution
+
+
+def test_the_training_set_is_left_as_it_was() -> None:
+    (molecules, labels), _ = clean()
+    before = [m.smiles for m in molecules], labels.copy()
+    rung_of(1.0)
+    assert [m.smiles for m in molecules] == before[0]
+    np.testing.assert_array_equal(labels, before[1])
