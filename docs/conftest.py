@@ -122,7 +122,8 @@ PARSERS = (
 
 class Page(pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
-        yield PageItem.from_parent(self, name="examples")
+        if Document.parse(str(self.path), *PARSERS).regions:
+            yield PageItem.from_parent(self, name="examples")
 
 
 class PageItem(pytest.Item):

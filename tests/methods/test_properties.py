@@ -439,10 +439,22 @@ def test_a_model_that_lacks_what_is_needed_is_refused_by_name(name: str, model_n
 
 @pytest.mark.parametrize("name", METHODS_BY_NAME)
 def test_the_repr_makes_the_method_again(name: str) -> None:
-    method = METHODS_BY_NAME[name]
+    """With every option that is a number or a yes-or-no set to another value, so that none is left unsaid."""
+    plain = method_class(name)()
+    values = {field.name: getattr(plain, field.name) for field in fields(plain)}
+    others = {option: _other(value) for option, value in values.items() if isinstance(value, bool | int | float)}
     known = vars(import_module(method_class(name).__module__))
-    assert eval(repr(method), dict(known)) == method
-    assert pickle.loads(pickle.dumps(method)) == method
+    for method in (plain, replace(plain, **others)):
+        assert eval(repr(method), dict(known)) == method
+        assert pickle.loads(pickle.dumps(method)) == method
+    for option, other in others.items():
+        assert repr(replace(plain, **{option: other})) != repr(plain), option
+
+
+def _other(value: bool | int | float) -> bool | int | float:
+    if isinstance(value, bool):
+        return not value
+    return value + 2 if isinstance(value, int) else value / 2
 
 
 @every(PAIRS)

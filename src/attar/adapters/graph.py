@@ -41,15 +41,14 @@ class Graphs(Inputs):
         return self.size
 
     def take(self, index: Int[Tensor, " examples"]) -> "Graphs":
-        nodes, node_owner = owned(self.node_owner, index, self.size)
-        edges, edge_owner = owned(self.edge_owner, index, self.size)
-        first = starts(self.node_owner, self.size)
-        shift = starts(node_owner, len(index))[edge_owner] - first[self.edge_owner[edges]]
+        nodes, node_owner = owned(self.node_owner, index)
+        edges, edge_owner = owned(self.edge_owner, index)
+        moved = starts(node_owner, len(index)) - torch.searchsorted(self.node_owner, index.to(self.node_owner.device))
         return replace(
             self,
             nodes=self.nodes[nodes],
             edges=self.edges[edges],
-            edge_index=self.edge_index[:, edges] + shift,
+            edge_index=self.edge_index[:, edges] + moved[edge_owner],
             node_owner=node_owner,
             edge_owner=edge_owner,
             size=len(index),

@@ -22,6 +22,7 @@ from attar.evaluation.accuracy import Accuracy, accuracies
 from attar.evaluation.chance import mean_accuracy
 from attar.evaluation.intervals import Interval, prediction, two_level
 from attar.experiments.molecule_task import MoleculeTask
+from attar.pitfalls.imperfect_model import Rung
 from attar.pitfalls.spurious_correlation import DecoyRung
 
 Progress = Callable[[float, str], None]
@@ -86,19 +87,6 @@ def _units(k: int, task: MoleculeTask, plan: Plan, *, main: bool) -> list[Unit]:
                 units.append(Unit((k, "folds", kind), trials.folds, arguments, 5 * scale, f"{kind}, five folds"))
     if not main:
         return units
-    units += [
-        Unit((k, "noise", q), trials.noise_rung, (task, plan, q), 3 * scale, f"label noise {q:.0%}") for q in plan.flips
-    ]
-    units.append(Unit((k, "fragments"), trials.fragments, (task, plan), 5 * scale, "fragment table"))
-    units.append(Unit((k, "bias"), trials.bias, (task, plan), 3 * scale, "train against test"))
-    units.append(Unit((k, "pictures"), trials.pictures, (task, plan), 2 * scale, "pictures"))
-    if task.task == "classification":
-        units.append(Unit((k, "shortcuts"), trials.search_shortcuts, (task, plan), 8 * scale, "shortcuts"))
-        for decoy in plan.decoys:
-            for share in plan.shares:
-                arguments, what = (task, plan, decoy, share), f"{decoy} decoy, {share:.0%}"
-                units.append(Unit((k, "decoy", decoy, share), trials.decoy_rung, arguments, 4 * scale, what))
-    return units
 
 
 def _kinds(plan: Plan, main: bool) -> tuple[str, ...]:
@@ -113,8 +101,7 @@ def _record(
     models = [row for k, task in enumerate(tasks) for row in _models(k, task, plan, found)]
     attribution = [row for k, task in enumerate(tasks) for row in _attribution(k, task, plan, found)]
     task = tasks[0]
-    noise = [found[0, "noise", q] for q in plan.flips]
-    decoys = [found[0, "decoy", d, p] for d in plan.decoys for p in plan.shares if (0, "decoy", d, p) in found]
+    decoys = [rung for d in plan.decoys for rung in found.get((0, "decoys", d), [])]
     all_findings = _findings(task, plan, found, attribution)
     word = verdict(all_findings)
     subject = f"{plan.methods_of(plan.models[0])[0]} on {plan.models[0]}"
@@ -129,7 +116,7 @@ def _record(
             "fragments": [asdict(f) for f in found[0, "fragments"]],
             "ladders": {
                 "label_noise": [
-                    {"flip": r.flip, "prediction": r.prediction, **_score(r.attribution)} for r in noise
+                    {"flip": r.flip, "prediction": r.prediction, **_score(r.attribution)} for r in _noise(found)
                 ],
                 "decoys": [asdict(r) for r in decoys],
                 "chance": next((row["chance"] for row in attribution), None),
@@ -246,15 +233,14 @@ def _findings(task: MoleculeTask, plan: Plan, found: dict, attribution: list[dic
             for n in own["parts"]
         }
         results.append(judge.parts_finding(kind, method, parts, runs[0].methods[method].chance))
-        noise = [found[0, "noise", q] for q in plan.flips]
-        results.append(judge.ladder_finding(plan.ladder_kind, noise, held_out, own["trivial"]))
+        results.append(judge.ladder_finding(plan.ladder_kind, _noise(found), held_out, own["trivial"]))
     if task.rule is None:
         results.append(judge.no_rule_finding())
     else:
         results.append(judge.rule_finding(task))
     if task.task == "classification":
         results += judge.shortcut_findings(task, found[0, "shortcuts"])
-        rungs: list[DecoyRung] = [v for key, v in found.items() if key[:2] == (0, "decoy")]
+        rungs: list[DecoyRung] = [r for d in plan.decoys for r in found[0, "decoys", d]]
         results.append(judge.decoy_finding(rungs))
     results.append(judge.together_finding(found[0, "fragments"]))
     results += judge.bias_findings(task, found[0, "bias"], plan.bits is not None)
@@ -265,6 +251,10 @@ def _findings(task: MoleculeTask, plan: Plan, found: dict, attribution: list[dic
 def _ends(row: dict[str, Any]) -> tuple[float, float]:
     low, high = row["interval"]
     return low, high
+
+
+def _noise(found: dict) -> list[Rung]:
+    return sorted((r for half in (0, 1) for r in found[0, "noise", half]), key=lambda r: r.flip)
 
 
 def _runs(k: int, kind: str, found: dict) -> list[Trial]:

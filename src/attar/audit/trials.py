@@ -89,35 +89,37 @@ def folds(task: MoleculeTask, plan: Plan, kind: str) -> list[float]:
     return found
 
 
-def noise_rung(task: MoleculeTask, plan: Plan, flip: float) -> Rung:
+def noise_ladder(task: MoleculeTask, plan: Plan, flips: tuple[float, ...]) -> list[Rung]:
+    """The rungs of the label-noise ladder at these shares of turned labels."""
     recipe = plan.recipe(plan.ladder_kind, task.task)
     scored, truths = task.scored()
-    return rung(
-        recipe,
-        flip,
-        train=task.part(task.train),
-        test=task.part(task.test),
-        scored=scored,
-        truths=truths,
-        method=recipe.methods[0],
-        seeds=tuple(plan.seed + k for k in range(3)),
-    )
+    train, test = task.part(task.train), task.part(task.test)
+    seeds = tuple(plan.seed + k for k in range(3))
+    method = recipe.methods[0]
+    return [
+        rung(recipe, f, train=train, test=test, scored=scored, truths=truths, method=method, seeds=seeds) for f in flips
+    ]
 
 
-def decoy_rung(task: MoleculeTask, plan: Plan, decoy: str, share: float) -> DecoyRung:
+def decoy_ladder(task: MoleculeTask, plan: Plan, decoy: str) -> list[DecoyRung]:
+    """One decoy at every share of the training positives."""
     recipe = plan.recipe(plan.ladder_kind, task.task)
-    return decoyed(
-        recipe,
-        DECOYS[decoy],
-        share,
-        editor=SubstituentEditor(),
-        keeps=task.keeps,
-        truth=task.truth,
-        train=task.part(task.train),
-        test=task.part(task.test),
-        method=recipe.methods[0],
-        seed=plan.seed,
-    )
+    train, test = task.part(task.train), task.part(task.test)
+    return [
+        decoyed(
+            recipe,
+            DECOYS[decoy],
+            share,
+            editor=SubstituentEditor(),
+            keeps=task.keeps,
+            truth=task.truth,
+            train=train,
+            test=test,
+            method=recipe.methods[0],
+            seed=plan.seed,
+        )
+        for share in plan.shares
+    ]
 
 
 def search_shortcuts(task: MoleculeTask, plan: Plan) -> list[Shortcut]:

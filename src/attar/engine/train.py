@@ -52,7 +52,7 @@ def _fit(
     weight_decay: float,
 ) -> None:
     loss_of = nn.BCEWithLogitsLoss() if task == "classification" else nn.MSELoss()
-    optimiser = torch.optim.AdamW(module.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    optimiser = torch.optim.AdamW(module.parameters(), lr=learning_rate, weight_decay=weight_decay, fused=True)
     batches = -(-len(inputs) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=epochs * batches)
     module.train()
