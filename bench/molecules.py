@@ -48,7 +48,9 @@ def choices(task: MoleculeTask) -> None:
     trivial = mean_accuracy(accuracies([trivial_atoms(m) for m in scored], truths))
     random = chance(truths)
     print(f"\n{task.name}: {len(task.molecules)} molecules, {len(scored)} scored")
-    print(f"  chance {random.best:.3f} (union {random.union:.3f}), trivial {trivial.best:.3f} (union {trivial.union:.3f})")
+    print(
+        f"  chance {random.best:.3f} (union {random.union:.3f}), trivial {trivial.best:.3f} (union {trivial.union:.3f})"
+    )
     print(f"  {'bag':<22} {'AUROC':>6}  " + "  ".join(f"{m:>24}" for m in METHODS) + "   (score / union)")
     labels = task.labels[task.test]
     for name, options in SETTINGS.items():
@@ -86,7 +88,9 @@ def race(task: MoleculeTask, count: int = 50, repeats: int = 3) -> None:
     theirs, mine = rdkit(), ours()
     worst = max(float(np.abs(a - b).max()) for a, b in zip(theirs, mine, strict=True))
     slow, fast = _cpu(rdkit, repeats), _cpu(ours, repeats)
-    print(f"\nOcclusion by atoms, {len(molecules)} molecules, 1024 bits, logit of a GLM; largest difference {worst:.1e}")
+    print(
+        f"\nOcclusion by atoms, {len(molecules)} molecules, 1024 bits, logit of a GLM; largest difference {worst:.1e}"
+    )
     print(f"  RDKit SimilarityMaps {slow:.3f} CPU s   attar {fast:.3f} CPU s   ratio {slow / fast:.1f}")
 
 

@@ -1,6 +1,6 @@
 """What it costs to start: `import attar` and `attar --help`, CPU seconds of the whole process, bare Python beside.
 
-    python bench/start_up.py
+python bench/start_up.py
 """
 
 import resource

@@ -91,9 +91,7 @@ def test_unparsable_smiles_beyond_a_fifth(here: Path, capsys: pytest.CaptureFixt
     ("content", "expected"),
     [(b"", "empty"), (b"smiles,rose\n", "row"), (b"\x89PNG\r\n\x1a\n\x00\x00", "PNG"), (b"\x80\x04\x95abc", "pickle")],
 )
-def test_files_that_are_no_table(
-    here: Path, capsys: pytest.CaptureFixture[str], content: bytes, expected: str
-) -> None:
+def test_files_that_are_no_table(here: Path, capsys: pytest.CaptureFixture[str], content: bytes, expected: str) -> None:
     (here / "odors.csv").write_bytes(content)
     said = wrong(capsys, "audit", "odors.csv", *LABELLED)
     assert expected in said
@@ -118,9 +116,7 @@ def test_a_rule_with_a_syntax_error_shows_the_place(here: Path, capsys: pytest.C
 
 
 @pytest.mark.parametrize(("rule", "count"), [('has("[Au]")', "none"), ('has("[C,c]")', "all")])
-def test_a_rule_that_tells_nothing_apart(
-    here: Path, capsys: pytest.CaptureFixture[str], rule: str, count: str
-) -> None:
+def test_a_rule_that_tells_nothing_apart(here: Path, capsys: pytest.CaptureFixture[str], rule: str, count: str) -> None:
     said = wrong(capsys, "audit", str(table(here, half())), *LABELLED, "--rule", rule)
     assert f"true of {count} of the 12 molecules" in said
 
@@ -223,7 +219,8 @@ def test_help_and_import_are_light() -> None:
     """Neither loads torch, scikit-learn or rdkit; what they cost is printed by bench/start_up.py."""
     code = (
         "import sys; from attar.cli import main; main(['--help']); import attar; dir(attar);"
-        "heavy = {'torch', 'sklearn', 'rdkit', 'scipy', 'matplotlib', 'numpy'} & set(sys.modules); sys.exit(repr(heavy) if heavy else 0)"
+        "heavy = {'torch', 'sklearn', 'rdkit', 'scipy', 'matplotlib', 'numpy'} & set(sys.modules);"
+        "sys.exit(repr(heavy) if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"loaded by --help: {done.stderr}; import it where it is used"

@@ -53,6 +53,15 @@ def test_every_method_has_a_section_and_its_own_text() -> None:
         assert f"\n| {name} | " in page, f"docs/reference/methods.md has no row for {name} in its table"
 
 
+def test_every_finding_is_explained() -> None:
+    page = (DOCS / "explanation" / "verdict.md").read_text(encoding="utf-8")
+    source = (ROOT / "src" / "attar" / "audit" / "findings.py").read_text(encoding="utf-8")
+    names = re.findall(r'name="([^"]+)"', source)
+    assert len(names) > 10
+    for name in names:
+        assert f"\n| {name} " in page, f"docs/explanation/verdict.md has no row for the finding {name!r} in its table"
+
+
 @pytest.mark.parametrize("path", [*PAGES, ROOT / "README.md"], ids=lambda p: p.name)
 def test_links_lead_to_files(path: Path) -> None:
     """On a disk and on a code host alike; mkdocs looks after the anchors, and not after README.md."""

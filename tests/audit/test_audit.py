@@ -40,9 +40,7 @@ def with_decoy(clean: MoleculeTask, group: str, share: float, *, everywhere: boo
     sides = clean.train | everywhere
     for k in np.flatnonzero((clean.labels > 0.5) & sides).tolist():
         if generator.random() < share:
-            edited = with_group(
-                molecules[k], group, editor=SubstituentEditor(), keeps=clean.keeps, generator=generator
-            )
+            edited = with_group(molecules[k], group, editor=SubstituentEditor(), keeps=clean.keeps, generator=generator)
             molecules[k] = edited or molecules[k]
     return replace(clean, molecules=tuple(molecules))
 

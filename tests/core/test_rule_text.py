@@ -15,9 +15,7 @@ from attar.core.rule_text import parse_rule
 A, B, C = Motif("A"), Motif("B"), Motif("C")
 
 WORDS = st.one_of(st.text(min_size=1, max_size=6), st.text("\"'\\ \n(:", min_size=1, max_size=6))
-NAMES = st.one_of(
-    st.none(), WORDS, st.sampled_from(["X", "and", "or", "Not", "has", "path", "then", "grow", "a1"])
-)
+NAMES = st.one_of(st.none(), WORDS, st.sampled_from(["X", "and", "or", "Not", "has", "path", "then", "grow", "a1"]))
 MOTIFS = st.builds(Motif, WORDS, NAMES, st.none() | WORDS)
 ANY = MOTIFS | st.lists(MOTIFS, min_size=2, max_size=3).map(lambda motifs: AnyOf(tuple(motifs)))
 RULES: st.SearchStrategy[Rule] = st.recursive(

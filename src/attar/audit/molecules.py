@@ -87,6 +87,19 @@ def _units(k: int, task: MoleculeTask, plan: Plan, *, main: bool) -> list[Unit]:
                 units.append(Unit((k, "folds", kind), trials.folds, arguments, 5 * scale, f"{kind}, five folds"))
     if not main:
         return units
+    # Two halves of the noise ladder, one unit a decoy: within a unit what is computed of a molecule is kept.
+    for half in (0, 1):
+        flips = plan.flips[half::2]
+        units.append(Unit((k, "noise", half), trials.noise_ladder, (task, plan, flips), 5 * scale, "label noise"))
+    units.append(Unit((k, "fragments"), trials.fragments, (task, plan), 5 * scale, "fragment table"))
+    units.append(Unit((k, "bias"), trials.bias, (task, plan), 3 * scale, "train against test"))
+    units.append(Unit((k, "pictures"), trials.pictures, (task, plan), 2 * scale, "pictures"))
+    if task.task == "classification":
+        units.append(Unit((k, "shortcuts"), trials.search_shortcuts, (task, plan), 8 * scale, "shortcuts"))
+        for decoy in plan.decoys:
+            arguments = (task, plan, decoy)
+            units.append(Unit((k, "decoys", decoy), trials.decoy_ladder, arguments, 9 * scale, f"{decoy} decoy"))
+    return units
 
 
 def _kinds(plan: Plan, main: bool) -> tuple[str, ...]:

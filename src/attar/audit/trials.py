@@ -136,9 +136,7 @@ def search_shortcuts(task: MoleculeTask, plan: Plan) -> list[Shortcut]:
 
 
 def fragments(task: MoleculeTask, plan: Plan) -> list[Fragment]:
-    return fragment_table(
-        task.molecules, task.labels, task=task.task, radius=plan.radius, seed=plan.seed
-    )
+    return fragment_table(task.molecules, task.labels, task=task.task, radius=plan.radius, seed=plan.seed)
 
 
 @dataclass(frozen=True)

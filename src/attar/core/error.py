@@ -20,9 +20,7 @@ class Error:
     reached: Tensor | None = None
 
     def take(self, index: Int[Tensor, " examples"]) -> "Error":
-        return replace(
-            self, bound=self.bound[index], reached=None if self.reached is None else self.reached[index]
-        )
+        return replace(self, bound=self.bound[index], reached=None if self.reached is None else self.reached[index])
 
 
 def exact(count: int) -> Error:

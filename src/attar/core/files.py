@@ -73,9 +73,7 @@ def as_text(data: bytes, source: str) -> tuple[str, tuple[Note, ...]]:
         except UnicodeDecodeError:
             pass
     if data.translate(None, CONTROL_CHARACTERS) != data:
-        raise InputError(
-            f"{source} is a binary file, not text: a table of text (CSV, TSV) or Parquet was expected."
-        )
+        raise InputError(f"{source} is a binary file, not text: a table of text (CSV, TSV) or Parquet was expected.")
     try:
         return data.decode("utf-8-sig"), ()
     except UnicodeDecodeError:

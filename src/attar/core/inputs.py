@@ -127,9 +127,7 @@ class SparseRows(Inputs):
 
     def take(self, index: Int[Tensor, " examples"]) -> Self:
         entries, rows = owned(self.rows, index)
-        return replace(
-            self, counts=self.counts[entries], columns=self.columns[entries], rows=rows, size=len(index)
-        )
+        return replace(self, counts=self.counts[entries], columns=self.columns[entries], rows=rows, size=len(index))
 
     def replace(self, parts: Parts) -> Self:
         return replace(self, counts=parts[self.part])

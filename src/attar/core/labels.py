@@ -41,9 +41,7 @@ def read_labels(texts: Sequence[str], *, column: str, rows: Sequence[int], noun:
     notes = []
     if missing.any():
         gone = [row for row, absent in zip(rows, missing, strict=True) if absent]
-        sentence = (
-            f"Left out: {counted(len(gone), noun)} without a label in {column!r} ({where(gone, noun)})."
-        )
+        sentence = f"Left out: {counted(len(gone), noun)} without a label in {column!r} ({where(gone, noun)})."
         notes.append(row_note("missing labels", gone, sentence))
     tally = Counter(value for value, absent in zip(values, missing, strict=True) if not absent)
     if not tally:
@@ -53,9 +51,7 @@ def read_labels(texts: Sequence[str], *, column: str, rows: Sequence[int], noun:
     numbers = np.full(len(values), np.nan)
     if len(tally) == 2:
         negative, positive = _order(*tally)
-        numbers[~missing] = [
-            value == positive for value, gone in zip(values, missing, strict=True) if not gone
-        ]
+        numbers[~missing] = [value == positive for value, gone in zip(values, missing, strict=True) if not gone]
         if (negative, positive) not in {(0.0, 1.0), ("false", "true")}:
             sentence = (
                 f"In {column!r}, {_shown(positive)} ({counted(tally[positive], noun)}) was taken as 1 "

@@ -143,9 +143,7 @@ class Chunked:
     def layers(self) -> tuple[str, ...]:
         return self.model.layers  # type: ignore[attr-defined]
 
-    def activations(
-        self, inputs: Inputs, target: Target, layers: Sequence[str]
-    ) -> tuple[Tensor, list[Activation]]:
+    def activations(self, inputs: Inputs, target: Target, layers: Sequence[str]) -> tuple[Tensor, list[Activation]]:
         pieces = [self.model.activations(c, target.take(i), layers) for c, i in self._chunks(inputs)]  # type: ignore[attr-defined]
         by_layer = zip(*[activations for _, activations in pieces], strict=True)
         return torch.cat([output for output, _ in pieces]), [

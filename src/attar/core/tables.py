@@ -51,18 +51,11 @@ class Table:
         if len(same) == 1:
             return same[0]
         if len(same) > 1:
-            raise InputError(
-                f"{self.source} has {listed(same)}: which is the {role} column? Write it exactly."
-            )
+            raise InputError(f"{self.source} has {listed(same)}: which is the {role} column? Write it exactly.")
         by_lower = {column.lower(): column for column in self.columns}
-        close = [
-            by_lower[low]
-            for low in difflib.get_close_matches(name.strip().lower(), by_lower, n=3, cutoff=0.6)
-        ]
+        close = [by_lower[low] for low in difflib.get_close_matches(name.strip().lower(), by_lower, n=3, cutoff=0.6)]
         closest = f" Closest: {listed([repr(column) for column in close])}." if close else ""
-        raise InputError(
-            f"{self.source} has no column {name!r} for the {role}.{closest} {self.listed_columns()}."
-        )
+        raise InputError(f"{self.source} has no column {name!r} for the {role}.{closest} {self.listed_columns()}.")
 
     def listed_columns(self) -> str:
         names = list(self.columns)

@@ -62,9 +62,7 @@ def quality(labels: np.ndarray, scores: np.ndarray) -> float:
     return auroc(labels, scores) if set(np.unique(labels)) <= {0.0, 1.0} else float(r2_score(labels, scores))
 
 
-def prediction(
-    labels: np.ndarray, scores: np.ndarray, *, resamples: int = 500, seed: int = 0
-) -> Interval:
+def prediction(labels: np.ndarray, scores: np.ndarray, *, resamples: int = 500, seed: int = 0) -> Interval:
     """Held-out quality: AUROC for 0/1 labels, R² for numbers, averaged over models (`scores`: one row each),
     bootstrapped over models, then examples (by class, so that both stay present)."""
     scores = np.atleast_2d(scores)

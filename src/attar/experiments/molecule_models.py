@@ -93,8 +93,8 @@ class MoleculeRecipe:
 
     Bags hold the unhashed circular subgraphs up to `radius` that occur in at least `at_least` training molecules,
     as presences or counts, or folded to `bits` columns. `penalty` and `strength` are the GLM's; `epochs` the
-    graph networks' (an MLP learns in half as many). Attributions are carried to atoms by `subgraphs` and `bonds`, named in every result. Raises
-    `InputError` for options that cannot be.
+    graph networks' (an MLP learns in half as many). Attributions are carried to atoms by `subgraphs` and `bonds`,
+    named in every result. Raises `InputError` for options that cannot be.
     """
 
     kind: str

@@ -124,8 +124,8 @@ def shortcuts(
 
     A candidate stands in at least `at_least` training positives, in four of five of them clear of the parts that
     the rule names, and is more frequent there than in negatives (p < 0.01 after correction). Candidates that mostly
-    stand where a more significant one does are its copies and dropped. Each is then put on test negatives whose true label
-    stays, and the model is asked again. Without a rule `true_parts` is empty and every group is looked at.
+    stand where a more significant one does are its copies and dropped. Each is then put on test negatives whose true
+    label stays, and the model is asked again. Without a rule `true_parts` is empty and every group is looked at.
     """
     generator = np.random.default_rng([seed, 11])
     positive = [train[0][k] for k in np.flatnonzero(train[1] > 0.5).tolist()]

@@ -89,9 +89,7 @@ def test_of_contradicting_classes_no_copy_stays():
     assert cleaned.smiles == ("CCN", "CCC")
     assert cleaned.labels.tolist() == [1, 0]
     assert said(cleaned) == {"conflicting labels": (1, 3, 4)}
-    assert "every copy: 1 molecule labelled both 1 and 0 (rows 1, 3 and 4)" in sentence(
-        cleaned, "conflicting labels"
-    )
+    assert "every copy: 1 molecule labelled both 1 and 0 (rows 1, 3 and 4)" in sentence(cleaned, "conflicting labels")
 
 
 def test_without_labels_nothing_contradicts():
@@ -103,9 +101,7 @@ def test_copies_across_the_split_stay_and_are_called_a_leak():
     cleaned = clean(["CCO", "OCC", "CCO", "CCN", "CCC"], labels=numbers(1, 1, 1, 0, 0), split=split)
     assert cleaned.kept.tolist() == [0, 1, 3, 4]
     assert said(cleaned) == {"leak across split": (1, 2, 3), "duplicates": (3,)}
-    assert "1 molecule in more than one part of the split (test, train)" in sentence(
-        cleaned, "leak across split"
-    )
+    assert "1 molecule in more than one part of the split (test, train)" in sentence(cleaned, "leak across split")
 
 
 def test_rows_labels_and_split_stay_with_their_molecules_when_others_go():
@@ -180,15 +176,11 @@ def test_atoms_are_those_of_the_canonical_smiles():
     cleaned = clean(given)
     assert list(cleaned.smiles) == [Chem.CanonSmiles(smiles) for smiles in given]
     for smiles, mol in zip(cleaned.smiles, cleaned.mols, strict=True):
-        assert [a.GetSymbol() for a in mol.GetAtoms()] == [
-            a.GetSymbol() for a in Chem.MolFromSmiles(smiles).GetAtoms()
-        ]
+        assert [a.GetSymbol() for a in mol.GetAtoms()] == [a.GetSymbol() for a in Chem.MolFromSmiles(smiles).GetAtoms()]
 
 
 def test_unreadable_ones_stop_it_at_a_fifth():
-    with pytest.raises(
-        InputError, match=r"the list: RDKit cannot read 1 of 5 rows as molecules \(row 3 \('C1CC'\)\)"
-    ):
+    with pytest.raises(InputError, match=r"the list: RDKit cannot read 1 of 5 rows as molecules \(row 3 \('C1CC'\)\)"):
         clean(["CCO", "CCN", "C1CC", "CCC", "CCF"])
     assert said(clean(["CCO", "CCN", "C1CC", "CCC", "CCF"], skip_bad=True)) == {"unparsable": (3,)}
     assert said(clean(["CCO", "CCN", "C1CC", "CCC", "CCF", "CCS"])) == {"unparsable": (3,)}
@@ -207,9 +199,7 @@ def test_the_order_of_the_list_changes_nothing_but_the_order():
     smiles = ["CCO", "CCN", "OCC", "CC.CC", "CCC", "CCC"]
     labels = numbers(1, 0, 1, 0, 1, 0)
     once, again = clean(smiles, labels=labels), clean(smiles[::-1], labels=labels[::-1])
-    assert sorted(zip(once.smiles, once.labels, strict=True)) == sorted(
-        zip(again.smiles, again.labels, strict=True)
-    )
+    assert sorted(zip(once.smiles, once.labels, strict=True)) == sorted(zip(again.smiles, again.labels, strict=True))
 
 
 @pytest.mark.parametrize(

@@ -31,9 +31,7 @@ def written(folder: Path, contents: str | bytes, name: str = "odors.csv") -> Pat
     return path
 
 
-def table(
-    folder: Path, rows: list[tuple[object, ...]], header: str = "smiles,label", name: str = "odors.csv"
-) -> Path:
+def table(folder: Path, rows: list[tuple[object, ...]], header: str = "smiles,label", name: str = "odors.csv") -> Path:
     lines = [header, *(",".join(map(str, row)) for row in rows)]
     return written(folder, "\n".join(lines) + "\n", name)
 
@@ -64,11 +62,7 @@ def refusal(path: Path, **options) -> str:
 def sd_file(records: list[tuple[str | None, dict[str, object]]]) -> str:
     out = io.StringIO()
     for smiles, properties in records:
-        block = (
-            "\n  broken\n\nnot a molecule\n"
-            if smiles is None
-            else Chem.MolToMolBlock(Chem.MolFromSmiles(smiles))
-        )
+        block = "\n  broken\n\nnot a molecule\n" if smiles is None else Chem.MolToMolBlock(Chem.MolFromSmiles(smiles))
         out.write(block)
         for name, value in properties.items():
             out.write(f">  <{name}>  (1)\n{value}\n\n")
@@ -128,9 +122,7 @@ def test_rows_are_counted_as_a_person_would(tmp_path, name, first):
 
 
 def test_a_header_is_not_needed_in_smi(tmp_path):
-    molecules = read_molecules(
-        written(tmp_path, "CCO ethyl alcohol, pure\n\nCCCO\nCCC=O\tpropanal\n", "a.smi")
-    )
+    molecules = read_molecules(written(tmp_path, "CCO ethyl alcohol, pure\n\nCCCO\nCCC=O\tpropanal\n", "a.smi"))
     assert molecules.smiles == ("CCO", "CCCO", "CCC=O")
     assert molecules.rows.tolist() == [1, 3, 4]
     assert molecules.labels is None
@@ -143,18 +135,12 @@ def test_the_name_in_smi_may_be_the_label(tmp_path):
 
 
 def test_tabs_in_smi_leave_the_spaces_to_the_names(tmp_path):
-    text = "SMILES\tOdor type\tname\n" + "".join(
-        f"{s}\t{y}\ta b\n" for s, y in zip(MOLECULES, ALCOHOL, strict=True)
-    )
-    assert read_molecules(written(tmp_path, text, "a.smi"), label="odor type").labels.tolist() == list(
-        ALCOHOL
-    )
+    text = "SMILES\tOdor type\tname\n" + "".join(f"{s}\t{y}\ta b\n" for s, y in zip(MOLECULES, ALCOHOL, strict=True))
+    assert read_molecules(written(tmp_path, text, "a.smi"), label="odor type").labels.tolist() == list(ALCOHOL)
 
 
 def test_a_quoted_line_break_does_not_shift_the_row_numbers(tmp_path):
-    text = (
-        'smiles,name,label\nCCO,"ethanol, or\nalcohol",1\nCCCO,"say ""propanol""",1\nCCC=O,,0\nCCCC=O,x,0\n'
-    )
+    text = 'smiles,name,label\nCCO,"ethanol, or\nalcohol",1\nCCCO,"say ""propanol""",1\nCCC=O,,0\nCCCC=O,x,0\n'
     molecules = read_molecules(written(tmp_path, text), label="label")
     assert molecules.smiles == ("CCO", "CCCO", "CCC=O", "CCCC=O")
     assert molecules.rows.tolist() == [2, 4, 5, 6]
@@ -202,18 +188,14 @@ def test_bytes_that_windows_does_not_know_are_latin_1(tmp_path):
 
 
 def test_nothing_in_parquet_is_a_missing_label(tmp_path):
-    data = parquet_bytes(
-        smiles=[b"CCO", b"CCCO", b"CCCCO", b"CCC=O", b"CCCC=O"], label=[1.0, 1.0, None, 0.0, 0.0]
-    )
+    data = parquet_bytes(smiles=[b"CCO", b"CCCO", b"CCCCO", b"CCC=O", b"CCCC=O"], label=[1.0, 1.0, None, 0.0, 0.0])
     molecules = read_molecules(written(tmp_path, data, "a.parquet"), label="label")
     assert note(molecules, "missing labels").rows == (3,)
 
 
 def test_nothing_in_parquet_is_an_empty_molecule(tmp_path):
     data = parquet_bytes(smiles=[None, *MOLECULES])
-    assert (
-        "row 1 (empty)" in note(read_molecules(written(tmp_path, data, "a.parquet")), "unparsable").sentence
-    )
+    assert "row 1 (empty)" in note(read_molecules(written(tmp_path, data, "a.parquet")), "unparsable").sentence
 
 
 def test_an_sd_file_keeps_stereo_and_properties(tmp_path):
@@ -336,9 +318,7 @@ def test_a_misspelt_column_gets_the_closest_names(tmp_path):
 
 
 def test_a_label_is_never_found_by_a_part_of_its_name(tmp_path):
-    assert "no column 'rose'" in refusal(
-        table(tmp_path, [("CCO", 1)], header="smiles,primrose"), label="rose"
-    )
+    assert "no column 'rose'" in refusal(table(tmp_path, [("CCO", 1)], header="smiles,primrose"), label="rose")
 
 
 def test_capitals_matter_only_between_two_columns(tmp_path):
@@ -395,9 +375,7 @@ def test_labels_stay_with_their_molecules_when_rows_go(tmp_path):
 
 def test_a_classification_needs_two_of_each_class(tmp_path):
     one_positive = [("CCO", 1), ("CCC=O", 0), ("CCCC=O", 0)]
-    assert "1 positive in 'label' (row 2) among 3 molecules" in refusal(
-        table(tmp_path, one_positive), label="label"
-    )
+    assert "1 positive in 'label' (row 2) among 3 molecules" in refusal(table(tmp_path, one_positive), label="label")
     one_negative = [("CCO", 1), ("CCCO", 1), ("CCC=O", 0)]
     assert "1 negative in 'label' (row 4)" in refusal(table(tmp_path, one_negative), label="label")
     two_of_each = [("CCO", 1), ("CCCO", 1), ("CCC=O", 0), ("CCCC=O", 0)]
@@ -598,9 +576,7 @@ def test_a_folder_gets_its_data_files_listed(tmp_path):
     for name in ("b.csv", "a.smi.gz", "c.SDF", "notes.md"):
         written(tmp_path, CSV, name)
     (tmp_path / "inner.csv").mkdir()
-    assert refusal(tmp_path).endswith(
-        "is a folder, a file was expected. Data files in it: a.smi.gz, b.csv and c.SDF."
-    )
+    assert refusal(tmp_path).endswith("is a folder, a file was expected. Data files in it: a.smi.gz, b.csv and c.SDF.")
     assert "holds no data file" in refusal(tmp_path / "inner.csv")
 
 
@@ -624,9 +600,7 @@ def test_permission_denied(tmp_path, monkeypatch):
 
 
 @pytest.mark.shared_data
-@pytest.mark.skipif(
-    not GS_LF.exists(), reason="needs ../shared/data/olfaction/gs_lf_4983.csv beside the repository"
-)
+@pytest.mark.skipif(not GS_LF.exists(), reason="needs ../shared/data/olfaction/gs_lf_4983.csv beside the repository")
 class TestRealOdors:
     """GoodScents + Leffingwell, 4,983 rows: 4,828 after cleaning (reference/olfaction.md, section 2)."""
 

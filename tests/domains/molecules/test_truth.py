@@ -75,9 +75,7 @@ def task(name: str) -> list[tuple[Chem.Mol, bool, str]]:
     ("name", "sizes", "positives", "average", "most"),
     [("logic7", (3840, 486), 47, 6.40, 255), ("logic10", (7718, 969), 112, 1.28, 15)],
 )
-def test_the_published_tasks(
-    name: str, sizes: tuple[int, int], positives: int, average: float, most: int
-) -> None:
+def test_the_published_tasks(name: str, sizes: tuple[int, int], positives: int, average: float, most: int) -> None:
     rows = task(name)
     assert (sum(split == "train" for *_, split in rows), sum(split == "test" for *_, split in rows)) == sizes
     rule = read_rule(" and ".join(f'has("{smarts}")' for smarts in SMARTS[name]))
@@ -142,10 +140,7 @@ def test_known_materials_smell_as_the_reference_says() -> None:
     odors = odorants()
 
     def smells_of_rose(materials: dict[str, str]) -> dict[str, bool | None]:
-        flat = {
-            name: Chem.MolToSmiles(molecule(smiles), isomericSmiles=False)
-            for name, smiles in materials.items()
-        }
+        flat = {name: Chem.MolToSmiles(molecule(smiles), isomericSmiles=False) for name, smiles in materials.items()}
         return {name: odors.get(smiles) for name, smiles in flat.items()}
 
     for materials in (MATCH_BOTH, NOT_PRIMARY, ROSE_UNMATCHED):
@@ -192,9 +187,7 @@ def test_the_parts_of_the_rose_rule(smiles: str, parts: dict[str, set[int]]) -> 
     assert found.union == set().union(*parts.values())
 
 
-@pytest.mark.parametrize(
-    "smiles", ["OCCCCc1ccccc1", "Oc1ccccc1", "CC(=O)Oc1ccccc1", "COC(=O)Cc1ccccc1", "NCCc1ccccc1"]
-)
+@pytest.mark.parametrize("smiles", ["OCCCCc1ccccc1", "Oc1ccccc1", "CC(=O)Oc1ccccc1", "COC(=O)Cc1ccccc1", "NCCc1ccccc1"])
 def test_near_misses_of_the_rose_rule(smiles: str) -> None:
     assert not holds(ROSE, FIND, molecule(smiles))
 
@@ -217,9 +210,7 @@ def test_a_ring_is_gone_round_both_ways_and_a_path_is_simple() -> None:
 
 
 def test_along_is_read_step_by_step_and_its_last_motif_repeats() -> None:
-    path = Path(
-        Motif("O", "X"), Motif("N", "F"), 1, 4, (Motif("[CH2]", "C"), Motif("[CH1]") | Motif("S", "S"))
-    )
+    path = Path(Motif("O", "X"), Motif("N", "F"), 1, 4, (Motif("[CH2]", "C"), Motif("[CH1]") | Motif("S", "S")))
     assert places(path, "OCC(C)(C)SN") == []
     assert places(path, "OCSC(C)SN") == [{0, 1, 2, 3, 5, 6}]
     assert FIND.find_paths(path, molecule("OCSN"))[0].named == {"X": {0}, "C": {1}, "S": {2}, "F": {3}}
@@ -255,9 +246,7 @@ def test_too_many_chains_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         ladder.AddBond(rung, rung + 20, Chem.BondType.SINGLE)
     Chem.SanitizeMol(ladder)
     path = Path(Motif("C"), Motif("C"), 1, 30)
-    with pytest.raises(
-        InputError, match=r'^More than 1,000 chains of 5 atoms in one .* path\("C", "C", 1, 30\) is'
-    ):
+    with pytest.raises(InputError, match=r'^More than 1,000 chains of 5 atoms in one .* path\("C", "C", 1, 30\) is'):
         FIND.find_paths(path, ladder)
     with pytest.raises(InputError, match=r"^More than 1,000 matches in one molecule: .* what \[#6\] is"):
         FIND.find(Motif("[#6]"), molecule("C" * 1001))
@@ -283,9 +272,7 @@ def test_a_rule_is_read_by_name_or_as_text() -> None:
 
 @pytest.mark.parametrize("text", ["rosy", "c1ccccc1", "rose-secondary", "C"])
 def test_an_unknown_name_is_answered_with_those_there_are(text: str) -> None:
-    with pytest.raises(
-        InputError, match=f"No rule is named {text}: there are rose, rose-primary, or a text such as"
-    ):
+    with pytest.raises(InputError, match=f"No rule is named {text}: there are rose, rose-primary, or a text such as"):
         read_rule(text)
 
 

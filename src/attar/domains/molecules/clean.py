@@ -69,9 +69,7 @@ def clean(
     rows = np.arange(1, len(structures) + 1) if rows is None else np.asarray(rows)
     for given, what in ((rows, "rows"), (labels, "labels"), (split, "values of split")):
         if given is not None and len(given) != len(structures):
-            raise InputError(
-                f"{len(structures)} structures came with {len(given)} {what}: give one for each."
-            )
+            raise InputError(f"{len(structures)} structures came with {len(given)} {what}: give one for each.")
     with rdBase.BlockLogs():
         molecules = [_canonical(parse(structure)) for structure in structures]
     notes = _unparsable(structures, molecules, rows=rows, noun=noun, source=source, skip_bad=skip_bad)

@@ -102,9 +102,7 @@ def _duplicates(groups: list[Group], *, rows: np.ndarray, noun: str) -> list[Not
     if not groups:
         return []
     gone = [place for _, *others in groups for place in others]
-    sentence = (
-        f"Left out: {counted(len(gone), noun)} with a molecule already read ({_shown(groups, rows, noun)})."
-    )
+    sentence = f"Left out: {counted(len(gone), noun)} with a molecule already read ({_shown(groups, rows, noun)})."
     return [row_note("duplicates", rows[gone], sentence)]
 
 

@@ -75,6 +75,4 @@ def _record(lines: list[str]) -> dict[str, str]:
             value = None
         elif value is not None:
             value.append(line)
-    return {name: "\n".join(value) for name, value in properties.items()} | {
-        MOL_BLOCK: "\n".join(lines[:ends]) + "\n"
-    }
+    return {name: "\n".join(value) for name, value in properties.items()} | {MOL_BLOCK: "\n".join(lines[:ends]) + "\n"}

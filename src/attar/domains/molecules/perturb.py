@@ -57,9 +57,7 @@ class MaskOccurrences:
 
     def __call__(self, inputs: Inputs) -> Features:
         found = _occurrences(inputs, self)
-        pairs, touching = np.unique(
-            np.stack([found.entry[found.occurrence], found.atom]), axis=1, return_counts=True
-        )
+        pairs, touching = np.unique(np.stack([found.entry[found.occurrence], found.atom]), axis=1, return_counts=True)
         share = touching / np.bincount(found.entry)[pairs[0]]
         if isinstance(inputs, MoleculeBag) and inputs.vocabulary is not None and inputs.vocabulary.presence:
             share = np.floor(share)

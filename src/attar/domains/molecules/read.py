@@ -140,9 +140,7 @@ def _named(table: Table, name: str) -> tuple[str, str | None]:
     try:
         return table.find(name, role="input"), None
     except InputError as failure:
-        in_an_sdf = (
-            " An SDF carries its structures: leave the input out." if MOL_BLOCK in table.columns else ""
-        )
+        in_an_sdf = " An SDF carries its structures: leave the input out." if MOL_BLOCK in table.columns else ""
         raise InputError(f"{failure}{in_an_sdf or _about_header(table)}") from None
 
 
@@ -182,9 +180,7 @@ def _about_header(table: Table) -> str:
     molecules = [column for column in table.columns if _is_molecule(column)]
     if not molecules:
         return ""
-    return (
-        f" The first line holds a molecule ({molecules[0]}): is a header line, such as smiles,label, missing?"
-    )
+    return f" The first line holds a molecule ({molecules[0]}): is a header line, such as smiles,label, missing?"
 
 
 def _letters(name: str) -> str:
@@ -195,9 +191,7 @@ def _without_split(parts: np.ndarray, table: Table, *, column: str) -> list[Note
     rows = table.rows[parts == ""]
     if not len(rows):
         return []
-    sentence = (
-        f"Kept: {counted(len(rows), table.noun)} with nothing in {column!r} ({where(rows, table.noun)})."
-    )
+    sentence = f"Kept: {counted(len(rows), table.noun)} with nothing in {column!r} ({where(rows, table.noun)})."
     return [row_note("no split", rows, sentence)]
 
 

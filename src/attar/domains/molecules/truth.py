@@ -48,9 +48,7 @@ class SmartsFinder:
         for length in range(path.longest + 1):
             if length > 0:
                 step = steps[min(length, len(steps)) - 1]
-                trails = [
-                    trail.to(step[atom], bonds) for trail in trails for atom in trail.ahead if atom in step
-                ]
+                trails = [trail.to(step[atom], bonds) for trail in trails for atom in trail.ahead if atom in step]
                 _refuse_many(len(trails), f"chains of {length} atoms", str(path))
             if length >= path.shortest:
                 found += [
@@ -181,9 +179,7 @@ def read_rule(text: str) -> Rule:
         return named
     if re.fullmatch(r"\s*\w[\w-]*\s*", text):
         names = ", ".join(NAMED_RULES)
-        raise InputError(
-            f'No rule is named {text.strip()}: there are {names}, or a text such as has("c1ccccc1").'
-        )
+        raise InputError(f'No rule is named {text.strip()}: there are {names}, or a text such as has("c1ccccc1").')
     rule = parse_rule(text)
     for motif in motifs(rule):
         for smarts in (motif.text, motif.grow):
