@@ -167,15 +167,15 @@ def test_a_split_that_says_neither_train_nor_test(here: Path, capsys: pytest.Cap
 
 
 def test_a_full_disk(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from report.records import RECORD
+    from report.records import full
 
-    monkeypatch.setattr("attar.cli._audit", lambda tasks, plan: RECORD)
+    monkeypatch.setattr("attar.cli._audit", lambda tasks, plan: full())
     monkeypatch.setattr("attar.cli._rose", lambda seed: [])
 
-    def full(_descriptor: int) -> None:
+    def no_space(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", no_space)
     (here / "page.html").write_text("the report of yesterday")
     said = wrong(capsys, "audit", "rose", "--report", "page.html", "--json", "page.json")
     assert "no space left" in said
@@ -183,12 +183,12 @@ def test_a_full_disk(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch
 
 
 def test_fail_on(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from report.records import RECORD
+    from report.records import full
 
     monkeypatch.setattr("attar.cli._rose", lambda seed: [])
     statuses = {}
     for verdict in ("trust", "caution", "distrust"):
-        monkeypatch.setattr("attar.cli._audit", lambda tasks, plan, v=verdict: {**RECORD, "verdict": v})
+        monkeypatch.setattr("attar.cli._audit", lambda tasks, plan, v=verdict: {**full(), "verdict": v})
         for fail_on in (None, "caution", "distrust"):
             options = () if fail_on is None else ("--fail-on", fail_on)
             statuses[verdict, fail_on] = main(["audit", "rose", "--report", "page.html", *options])

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from attar.experiments.molecule_task import MoleculeTask
 
 MODELS = ("glm", "tree", "mlp", "gcn", "gat", "mpnn", "graphnets")
+STOPPED = 130
 SEVERITY = ("trust", "caution", "distrust")
 
 app = typer.Typer(
@@ -204,14 +205,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. Returns 0; 1 where --fail-on says so; 2 for wrong input, in one line; 130 for Ctrl-C."""
     try:
         result = app(arguments, standalone_mode=False)
+        if result == STOPPED:  # typer has turned Ctrl-C into this exit status
+            return _stopped()
         return result if isinstance(result, int) else 0
     except _UsageError as problem:
         return _say(f"{problem.format_message().rstrip('.')}. See `attar --help`.")  # type: ignore[attr-defined]
     except AttarError as problem:
         return _say(str(problem))
     except (KeyboardInterrupt, typer.Abort):
-        print("attar: stopped; nothing was written", file=sys.stderr)
-        return 130
+        return _stopped()
+
+
+def _stopped() -> int:
+    print("attar: stopped; nothing was written", file=sys.stderr)
+    return STOPPED
 
 
 def _say(message: str) -> int:
