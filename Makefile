@@ -25,7 +25,7 @@ check: $(VENV)/.test $(VENV)/.check  ## what can be known without running: style
 
 docs: $(VENV)/.test $(VENV)/.docs  ## the site, strictly, and every example in it
 	$(BIN)/python -m pytest -q docs README.md
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "Open $(CURDIR)/site/index.html in a browser."
 
 format: $(VENV)/.check

@@ -131,6 +131,7 @@ def test_a_rule_that_nobody_named(here: Path, capsys: pytest.CaptureFixture[str]
         (("--models", "glm,cnn"), "'cnn'"),
         (("--models", ","), "no model"),
         (("--methods", "lime"), "'lime'"),
+        (("--methods", "random"), "'random'"),
         (("--models", "tree", "--methods", "cam"), "none of cam fits a tree"),
         (("--fail-on", "trust"), "caution or distrust"),
         (("--radius", "7"), "radius"),
@@ -240,8 +241,13 @@ def test_help_names_every_model_and_rule() -> None:
 
 
 def test_methods_as_a_tree_and_in_full(capsys: pytest.CaptureFixture[str]) -> None:
-    from attar.methods import METHODS
+    from attar.experiments.molecule_models import METHODS_OF
+    from attar.methods import METHODS, VARIANTS
 
+    assert {m for methods in METHODS_OF.values() for m in methods} <= METHODS.keys() | VARIANTS.keys()
+    for name, (base, different) in VARIANTS.items():
+        assert main(["methods", name]) == 0
+        assert f"{base} with {different}" in capsys.readouterr().out
     assert main(["methods"]) == 0
     tree = capsys.readouterr().out
     for name in METHODS:

@@ -1,5 +1,6 @@
 """The command line. Heavy libraries are imported by the command that needs them, so that --help is instant."""
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from attar.core.errors import AttarError, InputError
+from attar.engine.interrupt import interruptible
 
 if TYPE_CHECKING:
     from attar.audit.plan import Plan
@@ -103,9 +105,10 @@ def audit(
     if data == "rose":
         given = {"--input": input, "--label": label, "--split": split, "--rule": rule}
         _refuse(given, "audit rose brings its own data")
-        record = _audit([*_rose(seed)], plan)
+        tasks = _rose(seed)
     else:
-        record = _audit([_task(data, input, label, split, rule, seed, skip_bad)], plan)
+        tasks = [_task(data, input, label, split, rule, seed, skip_bad)]
+    record = _audit(tasks, plan)
     _write(record, page, json)
     _summary(record, page, json)
     if fail_on is not None and SEVERITY.index(record["verdict"]) >= SEVERITY.index(fail_on):
@@ -188,7 +191,11 @@ def _summary(record: dict[str, Any], page: Path, json: Path | None) -> None:
 
     print(audit_summary(record))
     print(f"\nReport: {page}" + (f"   JSON: {json}" if json is not None else ""))
-    print(f"Took {record['provenance']['seconds']:.0f} s on {record['provenance']['workers']} processors.")
+    print(f"Took {record['provenance']['seconds']:.0f} s on {_processors(record['provenance']['workers'])}.")
+
+
+def _processors(count: int) -> str:
+    return "1 processor" if count == 1 else f"{count} processors"
 
 
 def _listed(names: str) -> tuple[str, ...]:
@@ -204,7 +211,9 @@ def _refuse(options: dict[str, str | None], why: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command. Returns 0; 1 where --fail-on says so; 2 for wrong input, in one line; 130 for Ctrl-C."""
     try:
-        result = app(arguments, standalone_mode=False)
+        # Before anything heavy is imported, so that no library's thread takes the signal either.
+        with interruptible():
+            result = app(arguments, standalone_mode=False)
         if result == STOPPED:  # typer has turned Ctrl-C into this exit status
             return _stopped()
         return result if isinstance(result, int) else 0
@@ -226,5 +235,14 @@ def _say(message: str) -> int:
     return 2
 
 
+def program() -> None:
+    """`main` as a process. When stopped it ends at once: threads of libraries may still be at work."""
+    status = main()
+    if status == STOPPED:
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -109,7 +109,7 @@ def attribution_finding(
         f"{method} on {model} finds the rule's atoms with AUROC {_interval(score)} (n = {score.n} molecules; chance "
         f"{by_chance:.2f}, trivial control {trivial:.2f}): {said}."
     )
-    if best[1].low <= trivial:
+    if pairs > 1 and best[1].low <= trivial:
         evidence += (
             f" None of the {pairs} pairs of model and method beats the trivial control; the best is {best[0]} with "
             f"{_interval(best[1])}."

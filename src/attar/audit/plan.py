@@ -53,9 +53,8 @@ class Plan:
             raise InputError(f"workers is {self.workers}, expected at least 1")
         for kind in self.models:
             if not self.methods_of(kind):
-                raise InputError(
-                    f"none of {', '.join(self.methods or ())} fits a {kind}; it takes {', '.join(METHODS_OF[kind])}"
-                )
+                fitting = ", ".join(m for m in METHODS_OF[kind] if m != "random")
+                raise InputError(f"none of {', '.join(self.methods or ())} fits a {kind}; it takes {fitting}")
         self.recipe(self.models[0], "classification")
 
     def recipe(self, kind: str, task: Task) -> MoleculeRecipe:
@@ -84,4 +83,4 @@ class Plan:
 
 
 def _every_method() -> tuple[str, ...]:
-    return tuple(dict.fromkeys(m for methods in METHODS_OF.values() for m in methods))
+    return tuple(dict.fromkeys(m for methods in METHODS_OF.values() for m in methods if m != "random"))

@@ -1,4 +1,4 @@
-"""Which rows make up a feature: pixels → superpixels, bonds → atoms, subgraph counts → atoms."""
+"""Which rows make up a feature: bonds → atoms, subgraph counts → atoms, entries → groups of entries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -112,7 +112,7 @@ def _kind_of_zip(data: bytes) -> tuple[str, str]:
     if any(name.startswith("xl/") for name in names):
         return "an Excel workbook", "save the sheet as CSV"
     if any(name.endswith("data.pkl") for name in names):
-        return "a saved torch model", "give the data here and the model with --model"
+        return "a saved torch model", "give the table of data, not a model"
     if any(name.endswith(".npy") for name in names):
         return "a NumPy archive", "save the table as CSV with a header line"
     inside = f" It holds {listed(names, most=3)}." if names else ""

@@ -6,6 +6,9 @@ from typing import Any
 
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
+from joblib.externals.loky.backend import resource_tracker
+
+from attar.engine.interrupt import interruptible
 from threadpoolctl import threadpool_limits
 
 
@@ -30,11 +33,14 @@ def run(
             yield k, found
         return
     pool: Any = Parallel(n_jobs=count, backend="loky", return_as="generator_unordered", inner_max_num_threads=1)
-    try:
-        yield from pool(delayed(_numbered)(function, k, task) for k, task in enumerate(tasks))
-    except KeyboardInterrupt:
-        get_reusable_executor().shutdown(wait=False, kill_workers=True)
-        raise
+    # loky's tracker lets Ctrl-C through again once it has started, so it starts first; workers then never see it.
+    resource_tracker.ensure_running()
+    with interruptible():
+        try:
+            yield from pool(delayed(_numbered)(function, k, task) for k, task in enumerate(tasks))
+        except KeyboardInterrupt:
+            get_reusable_executor().shutdown(wait=False, kill_workers=True)
+            raise
 
 
 def _numbered(function: Callable[..., Any], k: int, task: tuple[Any, ...]) -> tuple[int, Any]:

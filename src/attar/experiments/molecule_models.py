@@ -56,8 +56,8 @@ SUBGRAPH_RULES: dict[str, Carry] = {
 BOND_RULES: dict[str, Carry] = {"receivers": Receivers(), "none": AtomsOnly()}
 
 ON_BAG: dict[str, Method] = {
-    "gradient-input": GradInput(),
     "integrated-gradients": IntegratedGradients(tolerance=0.02, budget=72),
+    "gradient-input": GradInput(),
     "smooth-grad": SmoothGrad(),
     "occlusion": Occlusion(by=Mask()),
     "occlusion-occurrences": Occlusion(by=MaskOccurrences()),

@@ -12,3 +12,9 @@ METHODS: dict[str, str] = {
     "occlusion": "attar.methods.occlusion:Occlusion",
     "random": "attar.methods.random_values:RandomValues",
 }
+
+# Names that an audit gives to a method with other options than its defaults: the method, and what is different.
+VARIANTS: dict[str, tuple[str, str]] = {
+    "grad-cam-all": ("grad-cam", "every_layer=True: the mean over all layers"),
+    "occlusion-occurrences": ("occlusion", "by=MaskOccurrences(): counts fall by the occurrences that touch the atom"),
+}

@@ -16,9 +16,9 @@ from attar.core.target import Target
 
 @dataclass(frozen=True, kw_only=True)
 class GradCAM:
-    """Layer outputs weighted by the target's gradient, one value per row, of an image per position of the layer's map
-    (`Float[Tensor, "batch height width"]`); the sign is kept.
+    """Layer outputs weighted by the target's gradient, the sign kept.
 
+    One value per row; for an image, per position of the layer's map (`Float[Tensor, "batch height width"]`).
     `averaged`: a channel's weight is the mean of its gradient over the example's rows (and a map's positions), as
     published; otherwise each has its own gradient (HiResCAM; what Sanchez-Lengeling et al. 2020 ran on graphs).
     `every_layer`: the mean over all layers instead of the last. In units of the target; positive supports it. Equal

@@ -8,7 +8,7 @@ from typing import Any
 
 from attar.core.errors import InputError
 from attar.core.model import Attending, Differentiable, Layered, Linear, Pooled, Predictor, TreeEnsemble
-from attar.methods import METHODS
+from attar.methods import METHODS, VARIANTS
 
 # What a method needs says where it stands in the taxonomy.
 BRANCHES: dict[str, tuple[type, ...]] = {
@@ -44,9 +44,18 @@ def method_tree() -> str:
 
 def method_page(name: str) -> str:
     """One method: its docstring, what it needs of a model, and its options with their defaults."""
-    method = load(name)
+    base, different = VARIANTS.get(name, (name, ""))
+    method = load(base)
     needs = _first_line(method.needs)
-    lines = [name, "=" * len(name), inspect.getdoc(method) or "", "", f"Needs: {method.needs.__name__}. {needs}"]
+    variant = [f"{base} with {different}.", ""] if different else []
+    lines = [
+        name,
+        "=" * len(name),
+        *variant,
+        inspect.getdoc(method) or "",
+        "",
+        f"Needs: {method.needs.__name__}. {needs}",
+    ]
     fields = dataclasses.fields(method)
     if fields:
         lines.append("Options:")
