@@ -7,9 +7,9 @@ from typing import Any
 from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 from joblib.externals.loky.backend import resource_tracker
+from threadpoolctl import threadpool_limits
 
 from attar.engine.interrupt import interruptible
-from threadpoolctl import threadpool_limits
 
 
 def processors() -> int:
