@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.sparse import csc_matrix
-from scipy.stats import ks_2samp
+from scipy.stats import fisher_exact, ks_2samp
 
+from attar.core.editor import Group
 from attar.core.rule import explanations, holds
 from attar.domains.molecules.edit import SubstituentEditor, attach, places
 from attar.domains.molecules.molecule import Molecule
@@ -128,6 +129,8 @@ def test_groups_are_chained() -> None:
     assert co_occurring(table, [0, 1, 2, 3], overlap=0.6) == [[0, 1, 2, 3]]
     assert co_occurring(table, [0, 2, 3], overlap=0.6) == [[0], [2, 3]]
     assert co_occurring(table, [3, 0, 1, 2], overlap=0.6) == [[3, 0, 1, 2]]
+    longer = csc_matrix(np.stack([(rows >= k) & (rows < k + 8) for k in range(0, 12, 2)], 1).astype(int))
+    assert co_occurring(longer, [0, 1, 2, 3, 5, 4], overlap=0.6) == [[0, 1, 2, 3, 5, 4]]  # two chains that meet last
 
 
 def test_shifts_are_found_with_the_largest_first() -> None:
@@ -178,7 +181,128 @@ def test_unseen_keys_are_a_share_of_the_test() -> None:
     assert unseen_share(["a"], []) == 0
 
 
-# --- spurious correlation: a decoy, planted ---
+# --- spurious correlation: the search, in a domain of words ---
+
+
+@dataclass(frozen=True)
+class WordEditor:
+    """Examples are tuples of words, each word a group of one part."""
+
+    def groups(self, example: tuple[str, ...]) -> list[Group]:
+        return [Group(word, frozenset({k})) for k, word in enumerate(example)]
+
+    def places(self, example: tuple[str, ...], name: str) -> list[frozenset[int]]:
+        return [frozenset({k}) for k, word in enumerate(example) if word == name]
+
+    def insert(self, example: tuple[str, ...], name: str, generator: np.random.Generator) -> list[tuple[str, ...]]:
+        return [(name, *example)]
+
+
+@dataclass(frozen=True)
+class WordWeights:
+    weights: dict[str, float]
+
+    def predict(self, examples: Sequence[tuple[str, ...]]) -> np.ndarray:
+        return np.array([sum(self.weights.get(word, 0.0) for word in example) for example in examples])
+
+    def explain(self, examples: Sequence[tuple[str, ...]], method: str) -> list[np.ndarray]:
+        return [np.array([self.weights.get(word, 0.0) for word in example]) for example in examples]
+
+
+def rose_and_next(example: tuple[str, ...]) -> frozenset[int]:
+    """The rule names the rose and the word after it."""
+    return frozenset(k for k, _ in enumerate(example) if "rose" in (example[k], example[k - 1] if k else ""))
+
+
+def words_looked_for(positive: list[str], negative: list[str], **options: Any) -> list[Shortcut]:
+    """A search in sentences; the test set is the same without its decoys."""
+    sentences = [tuple(text.split()) for text in positive + negative]
+    labels = np.repeat([1.0, 0.0], [len(positive), len(negative)])
+    clear_of_decoys = [tuple(w for w in sentence if not w.startswith("decoy")) for sentence in sentences]
+    known = {
+        "editor": WordEditor(),
+        "keeps": lambda before, after: ("rose" in before) == ("rose" in after),
+        "true_parts": rose_and_next,
+        "train": (sentences, labels),
+        "test": (clear_of_decoys, labels),
+    }
+    fitted = options.pop("fitted", WordWeights({"rose": 1.0, "decoy": 2.0}))
+    return shortcuts(fitted, **(known | options))
+
+
+def test_a_shortcut_is_measured_exactly() -> None:
+    positive = ["rose the decoy"] * 30 + ["rose the"] * 30
+    found = words_looked_for(positive, ["a the"] * 79 + ["a decoy"])
+    expected_p = fisher_exact([[30, 30], [1, 79]], alternative="greater").pvalue
+    assert found == [
+        Shortcut(
+            name="decoy",
+            positives=30,
+            negatives=1,
+            p=pytest.approx(expected_p),  # of the groups clear of the rule, the decoy alone is common enough to test
+            pull=2.0,  # adds 2 where the classes are 1 apart
+            on_negatives=0.0,
+            control=1.0,
+        )
+    ]
+
+
+def test_negatives_are_counted_up_from_those_that_were_looked_at() -> None:
+    (found,) = words_looked_for(["rose the decoy"] * 60, ["a"] * 60 + ["decoy"] * 20, negatives=40)
+    assert 10 < found.negatives < 30
+    assert found.negatives % 2 == 0
+
+
+def test_a_group_that_often_stands_on_the_true_parts_is_none() -> None:
+    """Four of five times it must stand clear of what the rule names."""
+
+    def positives(clear: int) -> list[str]:
+        return ["rose the decoy"] * clear + ["rose decoy"] * (60 - clear)
+
+    assert [s.name for s in words_looked_for(positives(48), ["a"] * 80)] == ["decoy"]
+    assert words_looked_for(positives(47), ["a"] * 80) == []
+
+
+def test_the_more_is_looked_at_the_surer_a_candidate_must_be() -> None:
+    """Twelve of sixty against three of eighty: p = 0.002 alone, not 0.002 among forty."""
+    others = " ".join(f"word{k}" for k in range(40))
+    few = words_looked_for(["rose the decoy"] * 12 + ["rose the"] * 48, ["decoy"] * 3 + ["a"] * 77)
+    many = words_looked_for(
+        [f"rose the decoy {others}"] * 12 + [f"rose the {others}"] * 48, [f"decoy {others}"] * 3 + [f"a {others}"] * 77
+    )
+    assert [s.name for s in few] == ["decoy"]
+    assert few[0].p == pytest.approx(fisher_exact([[12, 48], [3, 77]], alternative="greater").pvalue)
+    assert 0.0005 < few[0].p < 0.01
+    assert many == []
+
+
+def test_a_rare_group_is_no_candidate() -> None:
+    positive = ["rose the decoy"] * 7 + ["rose the"] * 53
+    assert words_looked_for(positive, ["a"] * 300) == []
+    assert [s.name for s in words_looked_for(positive, ["a"] * 300, at_least=7)] == ["decoy"]
+
+
+def test_the_surest_candidates_are_tried_and_the_strongest_come_first() -> None:
+    weights = WordWeights({"rose": 1.0, "decoy1": 0.5, "decoy2": 3.0, "decoy3": 1.0})
+    positive = ["rose the decoy1"] * 20 + ["rose the decoy2"] * 18 + ["rose the decoy3"] * 16 + ["rose the"] * 6
+    found = words_looked_for(positive, ["a"] * 80, fitted=weights)
+    assert [(s.name, s.pull) for s in found] == [("decoy2", 3.0), ("decoy3", 1.0), ("decoy1", 0.5)]
+    assert [s.name for s in words_looked_for(positive, ["a"] * 80, fitted=weights, candidates=2)] == [
+        "decoy2",
+        "decoy1",
+    ]
+
+
+def test_a_group_that_cannot_be_put_on_negatives_is_not_judged() -> None:
+    assert words_looked_for(["rose the decoy"] * 60, ["a"] * 80, keeps=lambda *_: False) == []
+
+
+def test_a_model_that_does_not_tell_the_classes_apart_has_no_pull() -> None:
+    (found,) = words_looked_for(["rose the decoy"] * 60, ["a"] * 80, fitted=WordWeights({"decoy": 1.0}))
+    assert np.isnan(found.pull)
+
+
+# --- spurious correlation: a decoy, planted in molecules ---
 
 ROSE, FINDER, EDITOR = read_rule("rose"), SmartsFinder(), SubstituentEditor()
 RECIPE = MoleculeRecipe(kind="glm")
@@ -303,6 +427,6 @@ def test_a_model_that_leans_on_the_decoy_gives_itself_away() -> None:
 def test_the_training_set_is_left_as_it_was() -> None:
     (molecules, labels), _ = clean()
     before = [m.smiles for m in molecules], labels.copy()
-    rung_of(1.0)
+    rung_of.__wrapped__(1.0)
     assert [m.smiles for m in molecules] == before[0]
     np.testing.assert_array_equal(labels, before[1])

@@ -34,13 +34,26 @@ def run(
         return
     pool: Any = Parallel(n_jobs=count, backend="loky", return_as="generator_unordered", inner_max_num_threads=1)
     # loky's tracker lets Ctrl-C through again once it has started, so it starts first; workers then never see it.
-    resource_tracker.ensure_running()
+    _start_tracker()
     with interruptible():
         try:
             yield from pool(delayed(_numbered)(function, k, task) for k, task in enumerate(tasks))
         except KeyboardInterrupt:
             get_reusable_executor().shutdown(wait=False, kill_workers=True)
             raise
+
+
+def _start_tracker() -> None:
+    """Start the process that clears what stopped workers leave behind; it does so without a word."""
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, [before, "ignore:resource_tracker:UserWarning"]))
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 def _numbered(function: Callable[..., Any], k: int, task: tuple[Any, ...]) -> tuple[int, Any]:

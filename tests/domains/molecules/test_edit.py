@@ -135,6 +135,7 @@ def test_large_substituents_are_left_out() -> None:
 
 
 def test_ring_bonds_and_double_bonds_are_not_cut() -> None:
+    assert places(Molecule.of("CCCCCCCCC1CC1"), "*CC") == [frozenset({0, 1})]
     assert substituents(Molecule.of("C1CCCCC1")) == []
     assert [s.name for s in substituents(Molecule.of("CC(=O)CCCC"))] == ["*C", "*C(C)=O", "*CCC", "*CC", "*C"]
 

@@ -149,7 +149,7 @@ def test_every_kind_learns(kind: str) -> None:
     labels = torch.tensor([float("N" in m.smiles or "n" in m.smiles) for m in MOLECULES])
     assert 2 < int(labels.sum()) < 11
     inputs = in_dtype(inputs_of(kind, MOLECULES), torch.float32)
-    module = train(lambda: network(kind).float(), inputs, labels, epochs=80, batch_size=13, learning_rate=2e-2)
+    module = train(lambda: network(kind).float(), inputs, labels, epochs=150, batch_size=13, learning_rate=1e-2)
     with torch.no_grad():
         sure = module(*inputs.arguments())[:, 0] * (2 * labels - 1)
     assert float(sure.min()) > 0

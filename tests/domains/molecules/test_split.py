@@ -123,6 +123,7 @@ def test_properties_are_numbers_for_every_molecule() -> None:
         ("CCc1ccccc1", "c1ccccc1"),
         ("c1ccc(CC2CCCC2)cc1", "c1ccc(CC2CCCC2)cc1"),
         ("CCO", ""),
+        ("[H][C@@]12CCCC[C@]1([H])CCCC2", "C1CCC2CCCCC2C1"),
         ("C[C@H]1CCCO1", "C1CCOC1"),
     ],
 )
