@@ -1,6 +1,7 @@
 """Each threshold from both sides, and the verdict from every mix of findings."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -148,6 +149,15 @@ def test_a_shortcut_outside_a_rule_that_is_the_label_is_distrusted() -> None:
     assert found.status == "distrust"
     assert "*Cl" in found.name
     assert "*Cl" in found.remedy
+
+
+def test_a_shortcut_in_few_of_the_positives_is_a_caution() -> None:
+    labels = np.r_[np.ones(301), np.zeros(300)]
+    rose, other = Molecule.of("OCCc1ccccc1"), Molecule.of("CCN")
+    many = replace(task([1, 1, 0, 0, 0, 0]), molecules=(rose,) * 301 + (other,) * 300, labels=labels, test=labels < 0)
+    (few,) = shortcut_findings(many, [shortcut()])  # 30 of 301
+    (enough,) = shortcut_findings(many, [replace(shortcut(), positives=31)])
+    assert (few.status, enough.status) == ("caution", "distrust")
 
 
 def test_where_the_rule_does_not_decide_the_label_it_takes_more_to_distrust() -> None:

@@ -23,6 +23,7 @@ DROP_ON_NEW = 0.10  # more lost on whole unseen clusters is a caution
 ABOVE_CHANCE = 0.05  # an attribution that may lie this close to chance shows nothing
 RULE_IS_LABEL = 0.98  # from this agreement on, what lies outside the rule cannot be the cause
 PULL = 0.10  # a shortcut must move the model by this share of the gap between the classes
+WIDESPREAD = 0.10  # in a smaller share of the training positives a shortcut bends few answers
 OVERTAKEN = 0.50  # negatives with it outrank positives without it
 FEW_POSITIVES = 50
 FEW_SCORED = 30  # with fewer molecules, a wide interval is no evidence against an attribution
@@ -199,12 +200,14 @@ def shortcut_findings(task: MoleculeTask, found: Sequence[Shortcut]) -> list[Fin
     """Groups that come with the label, lie outside the rule and move the model."""
     agreement = float((task.follows_rule == (task.labels > 0.5)).mean()) if task.rule is not None else 0.0
     decided = agreement >= RULE_IS_LABEL
+    positives = int((task.labels[task.train] > 0.5).sum())
     undecided = "No rule was given" if task.rule is None else "The rule does not decide this label"
     findings = []
     for s in found:
         if s.pull < PULL:
             continue
-        spurious = decided or s.on_negatives < OVERTAKEN
+        widespread = s.positives >= WIDESPREAD * positives
+        spurious = (decided and widespread) or s.on_negatives < OVERTAKEN
         where = "outside the rule's atoms" if task.rule is not None else "in the molecule"
         findings.append(
             Finding(
