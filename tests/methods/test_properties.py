@@ -55,7 +55,9 @@ def _pairs(fitting: bool) -> list[tuple[str, str]]:
 
 
 PAIRS = _pairs(fitting=True)
-ON_MODULES = [(name, model_name) for name, model_name in PAIRS if case(model_name).module is not None]
+WITH_MODULE = {name for name in MODELS if case(name).module is not None}
+ON_MODULES = [pair for pair in PAIRS if pair[1] in WITH_MODULE]
+ON_ESTIMATORS = [pair for pair in PAIRS if pair[1] not in WITH_MODULE]
 
 
 def every(pairs: list[tuple[str, str]]) -> pytest.MarkDecorator:
@@ -171,18 +173,14 @@ def test_precision_is_kept(name: str, model_name: str) -> None:
 
 
 @every(PAIRS)
-def test_the_error_is_a_number_per_example(name: str, model_name: str) -> None:
+def test_an_attribution_says_how_it_was_made_and_how_far_off_it_is(name: str, model_name: str) -> None:
     found = usual(name, model_name)
+    assert found.method == repr(METHODS_BY_NAME[name])
+    assert found.target == "Predicted()"
     assert found.error.bound.shape == found.evaluations.shape == (len(case(model_name).inputs),)
     assert bool((found.error.bound >= 0).all())
     assert bool((found.evaluations >= 1).all())
     assert found.error.how
-
-
-@every(PAIRS)
-def test_an_attribution_says_what_made_it(name: str, model_name: str) -> None:
-    assert usual(name, model_name).method == repr(METHODS_BY_NAME[name])
-    assert usual(name, model_name).target == "Predicted()"
 
 
 # --- batches, order, chance ---
@@ -265,7 +263,7 @@ def test_the_model_is_left_as_found_after_an_exception(name: str, model_name: st
         _assert_state(given.module, before)
 
 
-@every([pair for pair in PAIRS if case(pair[1]).module is None])
+@every(ON_ESTIMATORS)
 def test_an_estimator_is_left_as_found(name: str, model_name: str) -> None:
     given = case(model_name)
     before = pickle.dumps(given.model)
@@ -331,14 +329,10 @@ def _breaking(module: nn.Module, at: int) -> Iterator[None]:
 
 
 @every(ON_MODULES)
-def test_frozen_parameters_change_nothing(name: str, model_name: str) -> None:
+def test_frozen_parameters_and_no_grad_around_change_nothing(name: str, model_name: str) -> None:
     frozen = case(model_name)
     frozen.module.requires_grad_(False)
     assert_same(found_on(frozen, name), usual(name, model_name))
-
-
-@every(ON_MODULES)
-def test_no_grad_around_changes_nothing(name: str, model_name: str) -> None:
     with torch.no_grad():
         quiet = found_on(case(model_name), name)
         assert not torch.is_grad_enabled()
@@ -369,13 +363,21 @@ def test_inputs_are_left_as_found(name: str, model_name: str) -> None:
 
 
 @every(PAIRS)
-def test_nan_and_infinity_in_the_input_are_refused(name: str, model_name: str) -> None:
+def test_unusable_input_is_refused_with_the_way_out(name: str, model_name: str) -> None:
     given = case(model_name)
     for part, bad in product(given.inputs.parts, (float("nan"), float("inf"), -float("inf"))):
         spoilt = given.inputs.parts.map(Tensor.clone)
         spoilt[part].view(-1)[-1] = bad
         with pytest.raises(InputError, match=f"^{part} holds NaN or infinity"):
             found_on(replace(given, inputs=given.inputs.replace(spoilt)), name)
+    integers = given.inputs.replace(given.inputs.parts.map(Tensor.long))
+    with pytest.raises(InputError, match=r"holds torch.int64, expected floats: convert with .float\(\)"):
+        found_on(replace(given, inputs=integers), name)
+    nobody = given.inputs.take(torch.zeros(0, dtype=torch.long))
+    with pytest.raises(InputError, match="no examples"):
+        found_on(replace(given, inputs=nobody), name)
+    with pytest.raises(InputError, match="batch_size is 0, expected at least 1"):
+        found_on(given, name, batch_size=0)
 
 
 @every(PAIRS)
@@ -395,22 +397,6 @@ def _with_answers(model: Any, change: Callable[[Tensor], Tensor]) -> Any:
 
 
 @every(PAIRS)
-def test_integers_are_refused_with_the_way_out(name: str, model_name: str) -> None:
-    given = case(model_name)
-    whole = given.inputs.replace(given.inputs.parts.map(Tensor.long))
-    with pytest.raises(InputError, match=r"holds torch.int64, expected floats: convert with .float\(\)"):
-        found_on(replace(given, inputs=whole), name)
-
-
-@every(PAIRS)
-def test_an_empty_batch_is_refused(name: str, model_name: str) -> None:
-    given = case(model_name)
-    nobody = given.inputs.take(torch.zeros(0, dtype=torch.long))
-    with pytest.raises(InputError, match="no examples"):
-        found_on(replace(given, inputs=nobody), name)
-
-
-@every(PAIRS)
 def test_a_class_that_the_model_lacks_is_refused(name: str, model_name: str) -> None:
     given = case(model_name)
     with pytest.raises(InputError, match=r"asks for output 99, the model has [1-3]"):
@@ -419,12 +405,6 @@ def test_a_class_that_the_model_lacks_is_refused(name: str, model_name: str) -> 
         found_on(given, name, target=Logit([0] * (len(given.inputs) - 1) + [-1]))
     with pytest.raises(InputError, match=f"names 2 classes for {len(given.inputs)} examples"):
         found_on(given, name, target=Logit([0, 0]))
-
-
-@every(PAIRS)
-def test_a_batch_size_below_one_is_refused(name: str, model_name: str) -> None:
-    with pytest.raises(InputError, match="batch_size is 0, expected at least 1"):
-        found_on(case(model_name), name, batch_size=0)
 
 
 @every(_pairs(fitting=False))

@@ -11,6 +11,7 @@ from attar import InputError, attribute
 from attar.adapters.torch import TorchModel
 from attar.core.inputs import Inputs
 from attar.core.model import Attending, Layered, Pooled, lacks
+from attar.core.parts import Parts
 from attar.domains.molecules.bag import Vocabulary
 from attar.domains.molecules.graphs import ATOM_FEATURES, BOND_FEATURES, molecule_graphs
 from attar.domains.molecules.molecule import Molecule
@@ -85,6 +86,21 @@ def test_every_kind_hears_atoms_and_bonds(kind: str) -> None:
     found = attribute(network(kind), inputs_of(kind, MOLECULES[:4]), GradInput())
     assert float(found.parts["atoms"].abs().sum()) > 1e-3
     assert float(found.parts["bonds"].abs().sum()) > 1e-3
+
+
+@pytest.mark.parametrize("kind", BLOCKS)
+def test_an_atom_hears_its_neighbours_and_bonds(kind: str) -> None:
+    """In one block from next door; two doors away is heard through the second."""
+    chain, model = inputs_of(kind, (Molecule.of("CCCCCC"),)), graph_model(network(kind))
+    plain = attribute(model, chain, CAM()).parts["atoms"]
+    nodes, edges = chain.nodes.clone(), chain.edges.clone()
+    nodes[0] += 1
+    edges[:2] += 1  # the bond of atoms 0 and 1, both ways
+    for part, changed, reach in (("atoms", nodes, 2), ("bonds", edges, 2)):
+        moved = attribute(model, chain.replace(Parts({**chain.parts, part: changed})), CAM()).parts["atoms"] != plain
+        assert bool(moved[: reach + 1].all())
+        if kind != "graphnets":  # which has a whole molecule in between; in the others what is far away is not heard
+            assert not bool(moved[4:].any())
 
 
 @pytest.mark.parametrize("kind", BLOCKS)
