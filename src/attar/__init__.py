@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from attar.core.attribution import Attribution
     from attar.core.errors import AttarError, InputError, UnsupportedError
     from attar.core.features import Features
-    from attar.core.inputs import Inputs, SparseRows, Tensors
+    from attar.core.inputs import Inputs, Named, SparseRows, Tensors
     from attar.core.parts import Parts
-    from attar.core.target import Logit, Predicted, Probability
+    from attar.core.target import Difference, Entry, Logit, Predicted, Probability
     from attar.verb import attribute
 
 __version__ = "0.1.0"
@@ -22,9 +22,12 @@ _HOME = {
     "Attribution": "attar.core.attribution",
     "Features": "attar.core.features",
     "Inputs": "attar.core.inputs",
+    "Named": "attar.core.inputs",
     "Tensors": "attar.core.inputs",
     "SparseRows": "attar.core.inputs",
     "Parts": "attar.core.parts",
+    "Difference": "attar.core.target",
+    "Entry": "attar.core.target",
     "Logit": "attar.core.target",
     "Predicted": "attar.core.target",
     "Probability": "attar.core.target",
@@ -36,10 +39,13 @@ _HOME = {
 __all__ = [
     "AttarError",
     "Attribution",
+    "Difference",
+    "Entry",
     "Features",
     "InputError",
     "Inputs",
     "Logit",
+    "Named",
     "Parts",
     "Predicted",
     "Probability",

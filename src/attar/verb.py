@@ -1,6 +1,8 @@
 """The one verb: `attribute`. All that methods share happens here, once."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -8,70 +10,209 @@ from torch import Tensor
 
 from attar.adapters import adapt
 from attar.core.attribution import Attribution, chained
-from attar.core.errors import InputError
-from attar.core.inputs import Inputs, Tensors
+from attar.core.errors import InputError, UnsupportedError
+from attar.core.inputs import Inputs, Named, Tensors
 from attar.core.method import Method
 from attar.core.model import Chunked, require
 from attar.core.parts import Parts
 from attar.core.target import Predicted, Target
 
+_MOST = 1024  # examples in one model call
+_NUMBERS = 2**22  # input numbers in one model call: 16 MB of single precision
 
+
+@overload
 def attribute(
     model: object,
-    inputs: Inputs | Tensor | np.ndarray,
+    inputs: Any,
     method: Method,
     target: Target | None = None,
     *,
-    batch_size: int = 256,
-) -> Attribution:
+    at: str | None = None,
+    batch_size: int | None = None,
+) -> Attribution: ...
+@overload
+def attribute(
+    model: object,
+    inputs: Any,
+    method: Method,
+    target: Sequence[Target],
+    *,
+    at: str | None = None,
+    batch_size: int | None = None,
+) -> list[Attribution]: ...
+def attribute(
+    model: object,
+    inputs: Any,
+    method: Method,
+    target: Target | Sequence[Target] | None = None,
+    *,
+    at: str | None = None,
+    batch_size: int | None = None,
+) -> Attribution | list[Attribution]:
     """Which parts of each input made the model say what it said.
 
     `model` is a torch module, a scikit-learn estimator, a plain function over a batch, or anything that offers
-    what the method needs. `inputs` is a batch-first float tensor or any `Inputs`. `target` is the logit of the
-    predicted class unless given. `batch_size` bounds the examples in one model call and changes no result.
+    what the method needs. `inputs` is a batch-first float tensor or array, a data frame, a dict or tuple of tensors
+    (floats are attributed, masks and token ids travel along), or any `Inputs`. `target` is the logit of the predicted
+    class unless given; several targets give one attribution each, from the same forward passes where the method can.
+    `at` names a layer of a torch module whose output is attributed in place of the input. `batch_size` bounds the
+    examples in one model call and changes no result; left out, it follows the size of an example, and it is halved
+    where memory ends.
 
     The model's mode, parameters' gradients and the random state are as found afterwards.
-    Raises `UnsupportedError` where the model cannot do what the method needs, `InputError` for integers, NaN or an
-    empty batch.
+    Raises `UnsupportedError` where the model cannot do what the method needs, or where an example's answer depends on
+    the others in its batch; `InputError` for integers, NaN or an empty batch.
     """
-    given = _checked(inputs)
-    if batch_size < 1:
+    if batch_size is not None and batch_size < 1:
         raise InputError(f"batch_size is {batch_size}, expected at least 1")
-    adapted = adapt(model)
+    adapted: Any = adapt(model)
+    given = _given(inputs, adapted)
+    if at is not None:
+        adapted, given = _at_layer(adapted, given, at, batch_size)
+    given = _checked(given)
+    batch_size = batch_size or _fitting(given)
     require(adapted, method.needs, type(method).__name__)
     bounded = Chunked(adapted, batch_size)
-    asked = (target or Predicted()).resolve(_finite(bounded.predict(given), "the model's output"))
-    pieces = [
-        method(bounded, given.take(index), asked.take(index)) for index in torch.arange(len(given)).split(batch_size)
+    outputs = _finite(bounded.predict(given), "the model's output")
+    _alone(bounded, given, outputs)
+    targets = [target or Predicted()] if target is None or isinstance(target, Target) else list(target)
+    if not targets:
+        raise InputError("there is no target: the list is empty")
+    asked = [each.resolve(outputs) for each in targets]
+    pieces: list[list[Attribution]] = []
+    for index in torch.arange(len(given), device=given.device).split(batch_size):
+        chunk = given if len(index) == len(given) else given.take(index)
+        pieces.append(_each(method, bounded, chunk, [each.take(index) for each in asked]))
+    found = [
+        _finished(chained(list(parts)), method, each, given)
+        for parts, each in zip(zip(*pieces, strict=True), targets, strict=True)
     ]
-    found = chained(pieces)
-    for name, array in found.parts.items():
-        _finite(array, f"{type(method).__name__}'s attribution of {name}")
+    return found[0] if target is None or isinstance(target, Target) else found
+
+
+def _each(method: Method, model: Chunked, inputs: Inputs, targets: list[Target]) -> list[Attribution]:
+    each = getattr(method, "each", None)
+    if len(targets) > 1 and each is not None:
+        return each(model, inputs, targets)
+    return [method(model, inputs, target) for target in targets]
+
+
+def _finished(found: Attribution, method: Method, target: Target, given: Inputs) -> Attribution:
+    name = type(method).__name__
+    for part, array in found.parts.items():
+        _finite(array, f"{name}'s attribution of {part}")
     if found.reference is not None:
-        _finite(found.reference, f"{type(method).__name__}'s reference")
+        _finite(found.reference, f"{name}'s reference")
+    own = found.parts.keys() == given.parts.keys()
+    shaped = own and all(found.parts[part].shape == array.shape for part, array in given.parts.items())
     return replace(
         found,
         evaluations=found.evaluations + 1,
         method=repr(method),
-        target=repr(target or Predicted()),
-        single=isinstance(given, Tensors) and found.parts.keys() == given.parts.keys(),
+        target=repr(target),
+        single=own and not isinstance(given, Named) and all(len(array) == len(given) for array in given.parts.values()),
+        entry_names=given.entry_names if shaped else None,
     )
 
 
-def _checked(inputs: Inputs | Tensor | np.ndarray) -> Inputs:
-    if isinstance(inputs, np.ndarray):
-        inputs = torch.from_numpy(inputs)
+def _given(inputs: Any, model: Any) -> Inputs:
+    """Whatever came, as `Inputs`. Arrays and frames say nothing of precision or device: they take the model's."""
+    if isinstance(inputs, Inputs):
+        return inputs
     if isinstance(inputs, Tensor):
-        inputs = Tensors(inputs)
-    if not isinstance(inputs, Inputs):
-        raise InputError(f"inputs are a {type(inputs).__name__}, expected a tensor, an array or attar.Inputs")
+        return Tensors(inputs)
+    if isinstance(inputs, np.ndarray):
+        return Tensors(_as_the_model(inputs, model))
+    if hasattr(inputs, "columns") and hasattr(inputs, "shape"):
+        table = Tensors.of_frame(inputs)
+        return replace(table, values=_as_the_model(table.values.numpy(), model))
+    if isinstance(inputs, Mapping):
+        return Named({n: _as_the_model(a, model) if isinstance(a, np.ndarray) else a for n, a in inputs.items()})
+    if isinstance(inputs, tuple) and inputs:
+        arrays = [_as_the_model(a, model) if isinstance(a, np.ndarray) else a for a in inputs]
+        return Named({f"input {k}": array for k, array in enumerate(arrays)}, in_order=True)
+    raise InputError(
+        f"inputs are a {type(inputs).__name__}, expected a tensor, an array, a data frame, a dict or tuple of them, or "
+        "attar.Inputs"
+    )
+
+
+def _as_the_model(array: np.ndarray, model: Any) -> Tensor:
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"the array holds {array.dtype}, expected numbers")
+    tensor = torch.from_numpy(array)
+    dtype = getattr(model, "dtype", None) if tensor.is_floating_point() else None
+    return tensor.to(device=getattr(model, "device", None), dtype=dtype)
+
+
+def _at_layer(model: Any, inputs: Inputs, layer: str, batch_size: int | None) -> tuple[Any, Inputs]:
+    from attar.adapters.layer import FromLayer
+    from attar.adapters.torch import TorchModel
+
+    if not isinstance(model, TorchModel):
+        raise UnsupportedError(
+            f"at={layer!r} names a layer, and a {type(model).__name__} has none: give a torch module"
+        )
     if len(inputs) == 0:
         raise InputError("there are no examples to attribute")
+    later = FromLayer(model, layer)
+    return later, later.inputs(inputs, batch_size or _fitting(inputs))
+
+
+def _checked(inputs: Inputs) -> Inputs:
+    if len(inputs) == 0:
+        raise InputError("there are no examples to attribute")
+    if not inputs.parts:
+        raise InputError(
+            "none of the inputs holds floats: to attribute token ids name the embedding layer, as in at='embeddings'"
+        )
     for name, array in inputs.parts.items():
         if not array.is_floating_point():
-            raise InputError(f"{name} holds {array.dtype}, expected floats: convert with .float(), or give embeddings")
+            raise InputError(
+                f"{name} holds {array.dtype}, expected floats: convert with .float(), or give embeddings or name the "
+                "layer that makes them with at="
+            )
         _finite(array, name)
-    return inputs.replace(Parts({n: a.detach() for n, a in inputs.parts.items()}))
+    return inputs.replace(inputs.parts.map(Tensor.detach))
+
+
+def _fitting(inputs: Inputs) -> int:
+    """As many examples as hold so many numbers between them, by the mean example."""
+    numbers = sum(array.numel() for array in inputs.parts.values()) / len(inputs)
+    return int(min(_MOST, max(1, _NUMBERS // max(numbers, 1))))
+
+
+def _alone(model: Chunked, inputs: Inputs, outputs: Tensor) -> None:
+    """Refuse a model whose answer about an example depends on the others in its batch, or changes from call to call.
+
+    Gradients are summed over a batch and copies of an example share one, so either would be silently wrong.
+    """
+    twice = inputs.take(torch.zeros(2, dtype=torch.long, device=inputs.device))
+    # The second is another example if there is one, and half of the first otherwise.
+    last = len(inputs) - 1
+    pair = inputs.take(torch.tensor([0, last], device=inputs.device))
+    if last == 0:
+        owners = pair.owners
+        pair = pair.replace(Parts({n: torch.where(_first(owners[n], a), a, a / 2) for n, a in pair.parts.items()}))
+    with_itself, with_another = (Chunked(model.model, 2).predict(each)[0] for each in (twice, pair))
+    # What differs by more than rounding (convolutions on an accelerator keep 10 bits of single precision).
+    slack = max(torch.finfo(outputs.dtype).eps ** 0.5, 3e-3 if outputs.dtype == torch.float32 else 0.0)
+    if bool(((with_itself - with_another).abs() > slack * outputs.abs().max().clamp(min=1e-6)).any()):
+        again = Chunked(model.model, 2).predict(twice)[0]
+        if bool(torch.equal(again, with_itself)):
+            raise UnsupportedError(
+                "the model's answer about an example depends on the others in its batch (batch statistics?): an "
+                "attribution would too; use running statistics, or give a function that asks one example at a time"
+            )
+        raise UnsupportedError(
+            "the model answers differently when asked again (dropout that does not heed eval(), sampling?): make it "
+            "deterministic, or seed it"
+        )
+
+
+def _first(owner: Tensor, array: Tensor) -> Tensor:
+    return (owner == 0).reshape(-1, *[1] * (array.ndim - 1))
 
 
 def _finite(array: Tensor, what: str) -> Tensor:

@@ -180,7 +180,7 @@ def rows_of_table(inputs: Inputs) -> Any:
         entries = (inputs.counts.detach().numpy(), (inputs.rows.numpy(), inputs.columns.numpy()))
         return csr_matrix(entries, shape=(inputs.size, inputs.width))
     if isinstance(inputs, Tensors) and inputs.values.ndim == 2:
-        return inputs.values.detach().cpu().numpy()
+        return inputs.values.detach().cpu().numpy() if inputs.library is None else inputs.frame()
     raise InputError("a scikit-learn estimator explains tables: give a (rows, columns) array or sparse rows")
 
 

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from attar.adapters.function import rows_of_outputs
+from attar.adapters.function import chosen_output, rows_of_outputs
 from attar.core.errors import InputError, UnsupportedError
 from attar.core.inputs import Inputs
 from attar.core.model import Activation, Attending, Layered, Pooled
@@ -19,8 +19,9 @@ from attar.core.target import Target
 
 @dataclass(frozen=True, eq=False)
 class TorchModel:
-    """Calls `module(*inputs.arguments())` in eval mode and puts the mode back.
+    """Calls the module with the inputs in eval mode and puts the mode back.
 
+    `output` names one of several outputs (a key, or a place in a tuple); the only one, or `logits`, needs no name.
     `layers` are submodules whose outputs have the rows of the input (first to last), for GradCAM. `pooled` names
     the submodule whose outputs are summed over rows (`mean=True`: averaged) and `head` the final `nn.Linear`,
     for CAM. `attention` are submodules that put out one weight per row and head.
@@ -32,6 +33,7 @@ class TorchModel:
     head: str | None = None
     mean: bool = False
     attention_layers: tuple[str, ...] = ()
+    output: str | int | None = None
 
     def missing(self, protocol: type) -> str | None:
         told = {Layered: self.layers, Pooled: self.pooled and self.head, Attending: self.attention_layers}
@@ -43,25 +45,28 @@ class TorchModel:
         return say[protocol] if protocol in told and not told[protocol] else None
 
     def predict(self, inputs: Inputs) -> Tensor:
-        with self._resting(), torch.no_grad():
-            return self._outputs(inputs)
+        with self.resting(), torch.no_grad():
+            return self.outputs(inputs)
 
     def differentiate(self, inputs: Inputs, target: Target) -> tuple[Tensor, Parts]:
-        with self._resting(), torch.enable_grad():
-            leaves = Parts({n: a.detach().clone().requires_grad_() for n, a in inputs.parts.items()})
-            asked = target(self._outputs(inputs.replace(leaves)))
-            gradients = _gradients(asked, list(leaves.values()))
-        return asked.detach(), Parts(dict(zip(leaves, gradients, strict=True)))
+        return self.differentiate_each(inputs, [target])[0]
+
+    def differentiate_each(self, inputs: Inputs, targets: Sequence[Target]) -> list[tuple[Tensor, Parts]]:
+        """The gradient of each target, all from one forward."""
+        leaves = leaves_of(inputs.parts)
+        with self.resting(), torch.enable_grad():
+            outputs = self.outputs(inputs.replace(leaves.map(Tensor.clone)))
+            return gradients_of(outputs, targets, leaves)
 
     def activations(self, inputs: Inputs, target: Target, layers: Sequence[str]) -> tuple[Tensor, list[Activation]]:
-        with self._resting(), torch.enable_grad():
+        with self.resting(), torch.enable_grad():
             # Leaves that require a gradient make every activation require one, frozen parameters or not.
-            leaves = Parts({n: a.detach().clone().requires_grad_() for n, a in inputs.parts.items()})
-            with self._recorded(layers) as seen:
-                asked = target(self._outputs(inputs.replace(leaves)))
+            leaves = leaves_of(inputs.parts)
+            with self.recorded(layers) as seen:
+                asked = target(self.outputs(inputs.replace(leaves.map(Tensor.clone))))
             outputs = [_as_parts(seen[name], inputs, name) for name in layers]
             flat = [array for parts in outputs for array in parts.values()]
-            gradients = iter(_gradients(asked, flat))
+            gradients = iter(_gradients(asked, flat, keep=False))
         found = [
             Activation(parts.map(Tensor.detach), Parts({name: next(gradients) for name in parts})) for parts in outputs
         ]
@@ -70,11 +75,11 @@ class TorchModel:
     def maps(self, inputs: Inputs) -> tuple[Parts, Tensor]:
         if reason := self.missing(Pooled):
             raise UnsupportedError(reason)
-        head = self._submodule(str(self.head))
+        head = self.submodule(str(self.head))
         if not isinstance(head, nn.Linear):
             raise UnsupportedError(f"the head {self.head!r} is a {type(head).__name__}, CAM needs an nn.Linear")
-        with self._resting(), torch.no_grad(), self._recorded([str(self.pooled)]) as seen:
-            self._outputs(inputs)
+        with self.resting(), torch.no_grad(), self.recorded([str(self.pooled)]) as seen:
+            self.outputs(inputs)
         maps = _as_parts(seen[str(self.pooled)], inputs, str(self.pooled))
         if self.mean:
             sizes = {n: torch.bincount(o, minlength=len(inputs)) for n, o in inputs.owners.items()}
@@ -82,8 +87,8 @@ class TorchModel:
         return maps, head.weight.detach().T
 
     def attention(self, inputs: Inputs) -> list[Parts]:
-        with self._resting(), torch.no_grad(), self._recorded(self.attention_layers) as seen:
-            self._outputs(inputs)
+        with self.resting(), torch.no_grad(), self.recorded(self.attention_layers) as seen:
+            self.outputs(inputs)
         part = list(inputs.parts)[-1]  # edges, where there are nodes and edges
         rows = len(inputs.owners[part])
         for name in self.attention_layers:
@@ -94,34 +99,44 @@ class TorchModel:
         ]
         return [Parts({part: weights}) for weights in heads]
 
-    def _outputs(self, inputs: Inputs) -> Tensor:
-        outputs = self.module(*inputs.arguments())
-        if not isinstance(outputs, Tensor):
-            raise InputError(
-                f"the module returns a {type(outputs).__name__}, expected a tensor of outputs; wrap it in a function "
-                "or module that picks the tensor"
-            )
-        return rows_of_outputs(outputs, len(inputs))
+    def outputs(self, inputs: Inputs) -> Tensor:
+        answer = chosen_output(
+            inputs.call(self.module), self.output, "attar.adapters.torch.TorchModel(module, output=…)"
+        )
+        return rows_of_outputs(answer, len(inputs))
+
+    @property
+    def dtype(self) -> torch.dtype | None:
+        """That of the first float parameter; None without any."""
+        return next((p.dtype for p in self.module.parameters() if p.is_floating_point()), None)
+
+    @property
+    def device(self) -> torch.device | None:
+        return next((p.device for p in self.module.parameters()), None)
 
     @contextmanager
-    def _resting(self) -> Iterator[None]:
+    def resting(self) -> Iterator[None]:
         """Eval mode inside, every submodule's own mode as it was afterwards."""
         modes = [(module, module.training) for module in self.module.modules()]
-        self.module.eval()
+        for module, _ in modes:
+            module.training = False
+        # Its kernels for recurrent layers have no gradient in eval mode.
+        plain = any(isinstance(module, nn.RNNBase) for module, _ in modes)
         try:
-            yield
+            with torch.backends.cudnn.flags(enabled=False) if plain else nullcontext():
+                yield
         finally:
             for module, training in modes:
                 module.training = training
 
     @contextmanager
-    def _recorded(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def recorded(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
         """The outputs of the named submodules; the hooks are gone afterwards, whatever happens."""
         seen: dict[str, Any] = {}
         hooks = []
         try:
             for name in names:
-                layer = self._submodule(name)
+                layer = self.submodule(name)
                 hooks.append(layer.register_forward_hook(lambda _m, _i, out, name=name: seen.__setitem__(name, out)))
             yield seen
             if silent := [name for name in names if name not in seen]:
@@ -130,7 +145,7 @@ class TorchModel:
             for hook in hooks:
                 hook.remove()
 
-    def _submodule(self, name: str) -> nn.Module:
+    def submodule(self, name: str) -> nn.Module:
         try:
             return self.module.get_submodule(name)
         except AttributeError as problem:
@@ -138,14 +153,29 @@ class TorchModel:
             raise InputError(f"the module has no layer {name!r}; its children are {known}") from problem
 
 
-def _gradients(asked: Tensor, leaves: list[Tensor]) -> list[Tensor]:
+def leaves_of(parts: Parts) -> Parts:
+    """The same values where gradients end. A module is given clones of them, which it may overwrite in place."""
+    return parts.map(lambda array: array.detach().requires_grad_())
+
+
+def gradients_of(outputs: Tensor, targets: Sequence[Target], leaves: Parts) -> list[tuple[Tensor, Parts]]:
+    """Each target of the outputs, and its gradient at the leaves."""
+    found = []
+    for place, target in enumerate(targets):
+        asked = target(outputs)
+        gradients = _gradients(asked, list(leaves.values()), keep=place + 1 < len(targets))
+        found.append((asked.detach(), Parts(dict(zip(leaves, gradients, strict=True)))))
+    return found
+
+
+def _gradients(asked: Tensor, leaves: list[Tensor], *, keep: bool) -> list[Tensor]:
     """The gradient of each example's target in one backward pass; zeros where the target does not depend on it.
 
-    Summing is exact because in eval mode no example's output depends on another's.
+    Summing is exact because no example's output depends on another's, which the verb has made sure of.
     """
     if not asked.requires_grad:
         return [torch.zeros_like(leaf) for leaf in leaves]
-    found = torch.autograd.grad(asked.sum(), leaves, allow_unused=True)
+    found = torch.autograd.grad(asked.sum(), leaves, allow_unused=True, retain_graph=keep)
     return [torch.zeros_like(leaf) if g is None else g for leaf, g in zip(leaves, found, strict=True)]
 
 

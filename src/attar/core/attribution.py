@@ -24,7 +24,9 @@ class Attribution:
     each row is. Units are the target's (log-odds for a logit); positive supports the target. `output` is the
     target's value; `reference` its value where the method's reference stands (None: the method has none);
     `unassigned` what a complete method could give to no part. `error` is an L1 error per example.
-    `evaluations` counts model evaluations (forward or forward and backward) per example.
+    `evaluations` counts model evaluations (forward or forward and backward) per example. `standard_error` is that of
+    each value, laid out like `parts`, where the method samples. `entry_names` are those of an example's entries, in the
+    order of a flattened row.
     """
 
     parts: Parts
@@ -34,7 +36,9 @@ class Attribution:
     evaluations: Int[Tensor, " batch"]
     reference: Float[Tensor, " batch"] | None = None
     unassigned: Float[Tensor, " batch"] | None = None
+    standard_error: Parts | None = None
     names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    entry_names: tuple[str, ...] | None = None
     method: str = ""
     target: str = ""
     carried_by: str | None = None
@@ -58,13 +62,20 @@ class Attribution:
 
     def carried(self, features: Features) -> "Attribution":
         """The same answer for other features (atoms instead of subgraphs), by the features' shares; its error too."""
-        names = {features.name: features.names} if features.names is not None else {}
+        parts, owners = self.parts, self.owners
+        if self.single and features.reach(next(iter(parts))) > len(self):  # over the entries of a tensor, one by one
+            each = {name: array.numel() // max(len(self), 1) for name, array in parts.items()}
+            owners = {name: owner.repeat_interleave(each[name]) for name, owner in owners.items()}
+            parts = parts.map(Tensor.flatten)
+        stretch = features.stretch(owners, len(self)).to(self.error.bound)
         return replace(
             self,
-            parts=Parts({features.name: features.carry(self.parts)}),
+            parts=Parts({features.name: features.carry(parts)}),
             owners={features.name: features.owner},
-            error=replace(self.error, bound=self.error.bound * features.stretch(self.owners, len(self))),
-            names=names,
+            error=replace(self.error, bound=self.error.bound * stretch),
+            names={features.name: features.names} if features.names is not None else {},
+            entry_names=None,
+            standard_error=None,
             carried_by=features.rule,
             single=False,
         )
@@ -84,7 +95,7 @@ class Attribution:
             mine = (self.owners[part] == example).nonzero()[:, 0]
             if self.single:
                 flat = array[mine[0]].flatten()
-                names = [_index_name(k, tuple(array.shape[1:])) for k in range(len(flat))]
+                names = self.entry_names or [_index_name(k, tuple(array.shape[1:])) for k in range(len(flat))]
             else:
                 flat = Parts({part: array[mine]}).per_row()[part]
                 known = self.names.get(part)
@@ -104,6 +115,8 @@ class Attribution:
                 arrays[name] = array
         if self.error.reached is not None:
             arrays["reached"] = self.error.reached
+        if self.standard_error is not None:
+            arrays |= {f"standard_error/{n}": a for n, a in self.standard_error.items()}
         text: dict[str, Any] = {
             "method": self.method,
             "target": self.target,
@@ -111,6 +124,7 @@ class Attribution:
             "carried_by": self.carried_by,
             "single": self.single,
             "names": {k: list(v) for k, v in self.names.items()},
+            "entry_names": self.entry_names,
             "order": list(self.parts),  # safetensors keeps none
         }
         packed = {n: a.clone(memory_format=torch.contiguous_format) for n, a in arrays.items()}
@@ -133,7 +147,9 @@ class Attribution:
                 evaluations=arrays["evaluations"],
                 reference=arrays.get("reference"),
                 unassigned=arrays.get("unassigned"),
+                standard_error=_if_any({n: arrays.get(f"standard_error/{n}") for n in text["order"]}),
                 names=text["names"],
+                entry_names=None if text.get("entry_names") is None else tuple(text["entry_names"]),
                 method=text["method"],
                 target=text["target"],
                 carried_by=text["carried_by"],
@@ -172,8 +188,15 @@ def chained(pieces: list[Attribution]) -> Attribution:
         evaluations=torch.cat([p.evaluations for p in pieces]),
         reference=cat("reference"),
         unassigned=cat("unassigned"),
+        standard_error=None
+        if first.standard_error is None
+        else joined([p.standard_error for p in pieces if p.standard_error is not None]),
         names={n: [name for p in pieces for name in p.names[n]] for n in first.names},
     )
+
+
+def _if_any(arrays: Mapping[str, Tensor | None]) -> Parts | None:
+    return Parts({n: a for n, a in arrays.items() if a is not None}) if None not in arrays.values() else None
 
 
 def _index_name(flat: int, shape: tuple[int, ...]) -> str:

@@ -23,6 +23,6 @@ class Error:
         return replace(self, bound=self.bound[index], reached=None if self.reached is None else self.reached[index])
 
 
-def exact(count: int) -> Error:
+def exact(count: int, device: torch.device | None = None) -> Error:
     """Nothing was estimated: the values are what the definition says, to rounding."""
-    return Error(torch.zeros(count), "exact: nothing was estimated")
+    return Error(torch.zeros(count, device=device), "exact: nothing was estimated")

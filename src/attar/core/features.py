@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from attar.core.errors import InputError
-from attar.core.parts import Parts
+from attar.core.parts import Parts, precise
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +40,7 @@ class Features:
 
     def carry(self, values: Parts) -> Float[Tensor, " features"]:
         """What each feature gets of the rows' values."""
-        total = torch.zeros(len(self), dtype=next(iter(values.values())).dtype)
+        total = next(iter(values.values())).new_zeros(len(self))
         for part, rows in values.per_row().items():
             if part in self.shares:
                 share = self.shares[part]
@@ -49,13 +49,18 @@ class Features:
 
     def stretch(self, owners: Mapping[str, Int[Tensor, " rows"]], count: int) -> Float[Tensor, " batch"]:
         """The most that the shares of any row sum to, per example: carrying makes an L1 error larger by no more."""
-        most = torch.zeros(count, dtype=torch.float64)
+        most = precise(torch.zeros(count, device=self.owner.device))
         for part, owner in owners.items():
             if part in self.shares:
                 share = self.shares[part]
-                given = torch.zeros(len(owner), dtype=torch.float64).index_add_(0, share.row, share.share.double())
+                given = most.new_zeros(len(owner)).index_add_(0, share.row, precise(share.share))
                 most = most.scatter_reduce(0, owner, given, "amax")
         return most
+
+    def reach(self, part: str) -> int:
+        """How many rows of a part the features speak of: one more than the last."""
+        share = self.shares.get(part)
+        return 0 if share is None or not len(share.row) else int(share.row.max()) + 1
 
 
 def groups(owner: Int[Tensor, " rows"], group: Int[Tensor, " rows"], part: str, name: str) -> Features:
@@ -64,5 +69,5 @@ def groups(owner: Int[Tensor, " rows"], group: Int[Tensor, " rows"], part: str, 
         raise InputError(f"the group map has {tuple(group.shape)} entries, expected one per row: {tuple(owner.shape)}")
     keys = torch.stack([owner, group], 1)
     unique, feature = torch.unique(keys, dim=0, return_inverse=True)
-    share = Share(feature, torch.arange(len(owner)), torch.ones(len(owner)))
+    share = Share(feature, torch.arange(len(owner), device=owner.device), torch.ones(len(owner), device=owner.device))
     return Features(name=name, rule="groups", owner=unique[:, 0], shares={part: share})

@@ -1,7 +1,8 @@
 """What goes into a model: a batch of examples, each made of parts that can be attributed."""
 
+import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -9,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from attar.core.errors import InputError
 from attar.core.parts import Parts
 
 
@@ -41,11 +43,24 @@ class Inputs(ABC):
 
     @abstractmethod
     def arguments(self) -> tuple[Any, ...]:
-        """What a torch module is called with, parts first."""
+        """What a model is called with, parts first."""
+
+    def call(self, function: Callable[..., Any]) -> Any:
+        """Call a model with these inputs, as it takes them."""
+        return function(*self.arguments())
+
+    @property
+    def device(self) -> torch.device:
+        return next(iter(self.parts.values())).device
+
+    @property
+    def entry_names(self) -> tuple[str, ...] | None:
+        """What the entries of an example are called, in the order of a flattened row, where they have names."""
+        return None
 
     def repeat(self, times: int) -> Self:
         """Each example `times` times in a row."""
-        return self.take(torch.arange(len(self)).repeat_interleave(times))
+        return self.take(torch.arange(len(self), device=self.device).repeat_interleave(times))
 
     def label(self, part: str, row: int) -> str:
         """What to call a row of a part within its example, counted from 0."""
@@ -54,9 +69,36 @@ class Inputs(ABC):
 
 @dataclass(frozen=True, eq=False)
 class Tensors(Inputs):
-    """A batch-first tensor of any rank: table rows, images, waveforms, volumes, embeddings."""
+    """A batch-first tensor of any rank: table rows, images, waveforms, volumes, embeddings.
 
-    values: Float[Tensor, "batch *features"]  # noqa: F821 - axis names
+    `names` are those of the entries of an example, where they have any: the columns of a table. A table that came as a
+    data frame remembers its `library` (pandas, polars, …), so that an estimator fitted on frames is asked with one.
+    """
+
+    values: Float[Tensor, "batch *features"]
+    names: tuple[str, ...] = ()
+    library: Any = None
+
+    @classmethod
+    def of_frame(cls, frame: Any) -> Self:
+        """From a data frame of any library that narwhals knows. Raises `InputError` for a column without numbers."""
+        import narwhals as nw
+
+        table = nw.from_native(frame, eager_only=True)
+        wrong = [name for name, kind in table.schema.items() if not (kind.is_numeric() or kind == nw.Boolean)]
+        if wrong:
+            raise InputError(
+                f"column {wrong[0]!r} holds {table.schema[wrong[0]]}, expected numbers: encode it or leave it out"
+            )
+        values = torch.from_numpy(table.to_numpy().astype("float64"))
+        return cls(values, tuple(map(str, table.columns)), table.implementation)
+
+    def frame(self) -> Any:
+        """The table as a data frame of the library that it came from."""
+        import narwhals as nw
+
+        array = self.values.detach().cpu().double().numpy()
+        return nw.from_numpy(array, schema=list(self.names), backend=self.library).to_native()
 
     @property
     def parts(self) -> Parts:
@@ -66,14 +108,18 @@ class Tensors(Inputs):
     def owners(self) -> Mapping[str, Int[Tensor, " rows"]]:
         return {"input": torch.arange(len(self.values), device=self.values.device)}
 
+    @property
+    def entry_names(self) -> tuple[str, ...] | None:
+        return self.names or None
+
     def __len__(self) -> int:
         return len(self.values)
 
-    def take(self, index: Int[Tensor, " examples"]) -> "Tensors":
-        return Tensors(self.values[index.to(self.values.device)])
+    def take(self, index: Int[Tensor, " examples"]) -> Self:
+        return replace(self, values=self.values[index.to(self.values.device)])
 
-    def replace(self, parts: Parts) -> "Tensors":
-        return Tensors(parts["input"])
+    def replace(self, parts: Parts) -> Self:
+        return replace(self, values=parts["input"])
 
     def arguments(self) -> tuple[Any, ...]:
         return (self.values,)
@@ -82,6 +128,10 @@ class Tensors(Inputs):
 @dataclass(frozen=True, eq=False)
 class Entries(Tensors):
     """The same tensor with every single entry as a row, for methods that take features away one by one."""
+
+    @classmethod
+    def of(cls, inputs: Tensors) -> "Entries":
+        return cls(inputs.values, inputs.names, inputs.library)
 
     @property
     def parts(self) -> Parts:
@@ -92,11 +142,8 @@ class Entries(Tensors):
         each = self.values[0].numel() if len(self.values) else 0
         return {"input": torch.arange(len(self.values), device=self.values.device).repeat_interleave(each)}
 
-    def take(self, index: Int[Tensor, " examples"]) -> "Entries":
-        return Entries(self.values[index.to(self.values.device)])
-
     def replace(self, parts: Parts) -> "Entries":
-        return Entries(parts["input"].reshape(self.values.shape))
+        return replace(self, values=parts["input"].reshape(self.values.shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +185,73 @@ class SparseRows(Inputs):
     def dense(self) -> Float[Tensor, "batch features"]:
         table = torch.zeros(self.size, self.width, dtype=self.counts.dtype, device=self.counts.device)
         return table.index_put_((self.rows, self.columns), self.counts, accumulate=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Named(Inputs):
+    """Several batch-first tensors: an image and its metadata, token embeddings and their mask.
+
+    Float arrays are the parts, or of those only the ones named in `only`; all else (integers, masks, None) travels
+    along. A model is called with them by name, or in order where `in_order`; a model whose one argument has none of the
+    names gets the whole dict. Raises `InputError` where arrays differ in length.
+    """
+
+    arrays: Mapping[str, Any]
+    only: tuple[str, ...] | None = None
+    in_order: bool = False
+
+    def __post_init__(self) -> None:
+        lengths = {name: len(array) for name, array in self._batched().items()}
+        if len(set(lengths.values())) != 1:
+            raise InputError(f"the inputs have {lengths} examples, expected the same number in each (batch first)")
+        if missing := [name for name in self.only or () if name not in lengths]:
+            raise InputError(f"there is no input tensor {missing[0]!r}; there are {', '.join(lengths)}")
+
+    def _batched(self) -> dict[str, Tensor]:
+        return {name: array for name, array in self.arrays.items() if isinstance(array, Tensor) and array.ndim}
+
+    @property
+    def parts(self) -> Parts:
+        batched = self._batched()
+        return Parts({n: batched[n] for n in self.only or batched if self.only or batched[n].is_floating_point()})
+
+    @property
+    def owners(self) -> Mapping[str, Int[Tensor, " rows"]]:
+        return {name: torch.arange(len(self), device=self.device) for name in self.parts}
+
+    @property
+    def device(self) -> torch.device:
+        return next(iter(self._batched().values())).device
+
+    def __len__(self) -> int:
+        return len(next(iter(self._batched().values())))
+
+    def take(self, index: Int[Tensor, " examples"]) -> "Named":
+        taken = {name: array[index.to(array.device)] for name, array in self._batched().items()}
+        return replace(self, arrays={**self.arrays, **taken})
+
+    def replace(self, parts: Parts) -> "Named":
+        return replace(self, arrays={**self.arrays, **parts})
+
+    def arguments(self) -> tuple[Any, ...]:
+        return tuple(self.arrays.values())
+
+    def call(self, function: Callable[..., Any]) -> Any:
+        if self.in_order:
+            return function(*self.arrays.values())
+        if _takes_one(function, self.arrays):
+            return function(dict(self.arrays))
+        return function(**self.arrays)
+
+
+def _takes_one(function: Callable[..., Any], names: Mapping[str, Any]) -> bool:
+    """Whether the only argument of a model is none of these: then it wants them all as one dict."""
+    try:
+        wanted = inspect.signature(getattr(function, "forward", function)).parameters.values()
+    except (TypeError, ValueError):  # some of what is compiled says nothing
+        return False
+    plain = [p for p in wanted if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    return len(wanted) == len(plain) == 1 and plain[0].name not in names
 
 
 def starts(owner: Int[Tensor, " rows"], count: int) -> Int[Tensor, " examples"]:

@@ -1,8 +1,8 @@
 """What may be asked of a model, as small protocols; a method names the one it needs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -18,8 +18,8 @@ from attar.core.target import Target
 class Predictor(Protocol):
     """Answers."""
 
-    def predict(self, inputs: Inputs) -> Float[Tensor, "batch outputs"]:
-        """One row of outputs per example: logits for a classifier, values for a regression."""
+    def predict(self, inputs: Inputs) -> Float[Tensor, "batch *outputs"]:
+        """One row of outputs per example: logits for a classifier, values for a regression; some have more axes."""
         ...
 
 
@@ -123,55 +123,94 @@ def lacks(model: object, protocol: type) -> str | None:
 
 
 PROTOCOLS = (Predictor, Differentiable, Layered, Pooled, Attending, Linear, TreeEnsemble)
+Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Chunked:
-    """Any model, asked for at most `size` examples at a time. Results do not depend on `size`."""
+    """Any model, asked for at most `size` examples at a time. Results do not depend on `size`.
 
-    model: object
+    Where memory ends first, `size` is halved for good and the question asked again.
+    """
+
+    model: Any
     size: int
 
     def predict(self, inputs: Inputs) -> Tensor:
-        return torch.cat([self.model.predict(chunk) for chunk, _ in self._chunks(inputs)])  # type: ignore[attr-defined]
+        return _cat(self._asked(inputs, lambda chunk, _: self.model.predict(chunk)))
 
     def differentiate(self, inputs: Inputs, target: Target) -> tuple[Tensor, Parts]:
-        pieces = [self.model.differentiate(c, target.take(i)) for c, i in self._chunks(inputs)]  # type: ignore[attr-defined]
-        return torch.cat([output for output, _ in pieces]), joined([gradient for _, gradient in pieces])
+        return self.differentiate_each(inputs, [target])[0]
+
+    def differentiate_each(self, inputs: Inputs, targets: Sequence[Target]) -> list[tuple[Tensor, Parts]]:
+        """Several targets, from one forward where the model can."""
+
+        def ask(chunk: Inputs, index: Tensor) -> list[tuple[Tensor, Parts]]:
+            asked = [target.take(index) for target in targets]
+            if len(asked) > 1 and hasattr(self.model, "differentiate_each"):
+                return self.model.differentiate_each(chunk, asked)
+            return [self.model.differentiate(chunk, target) for target in asked]
+
+        by_target = zip(*self._asked(inputs, ask), strict=True)
+        return [
+            (_cat([output for output, _ in each]), joined([gradient for _, gradient in each])) for each in by_target
+        ]
 
     @property
     def layers(self) -> tuple[str, ...]:
-        return self.model.layers  # type: ignore[attr-defined]
+        return self.model.layers
 
     def activations(self, inputs: Inputs, target: Target, layers: Sequence[str]) -> tuple[Tensor, list[Activation]]:
-        pieces = [self.model.activations(c, target.take(i), layers) for c, i in self._chunks(inputs)]  # type: ignore[attr-defined]
+        pieces = self._asked(inputs, lambda chunk, index: self.model.activations(chunk, target.take(index), layers))
         by_layer = zip(*[activations for _, activations in pieces], strict=True)
-        return torch.cat([output for output, _ in pieces]), [
+        return _cat([output for output, _ in pieces]), [
             Activation(joined([a.values for a in layer]), joined([a.gradient for a in layer])) for layer in by_layer
         ]
 
     def maps(self, inputs: Inputs) -> tuple[Parts, Tensor]:
-        pieces = [self.model.maps(chunk) for chunk, _ in self._chunks(inputs)]  # type: ignore[attr-defined]
+        pieces = self._asked(inputs, lambda chunk, _: self.model.maps(chunk))
         return joined([maps for maps, _ in pieces]), pieces[0][1]
 
     def attention(self, inputs: Inputs) -> list[Parts]:
-        pieces = [self.model.attention(chunk) for chunk, _ in self._chunks(inputs)]  # type: ignore[attr-defined]
+        pieces = self._asked(inputs, lambda chunk, _: self.model.attention(chunk))
         return [joined(list(layer)) for layer in zip(*pieces, strict=True)]
 
     def coefficients(self, inputs: Inputs, target: Target) -> tuple[Parts, Tensor]:
-        pieces = [self.model.coefficients(c, target.take(i)) for c, i in self._chunks(inputs)]  # type: ignore[attr-defined]
-        return joined([weights for weights, _ in pieces]), torch.cat([bias for _, bias in pieces])
+        pieces = self._asked(inputs, lambda chunk, index: self.model.coefficients(chunk, target.take(index)))
+        return joined([weights for weights, _ in pieces]), _cat([bias for _, bias in pieces])
 
     def walk(self, inputs: Inputs, target: Target) -> Walk:
-        pieces = [self.model.walk(c, target.take(i)) for c, i in self._chunks(inputs)]  # type: ignore[attr-defined]
+        pieces = self._asked(inputs, lambda chunk, index: self.model.walk(chunk, target.take(index)))
         return Walk(
-            output=torch.cat([p.output for p in pieces]),
-            root=torch.cat([p.root for p in pieces]),
+            output=_cat([p.output for p in pieces]),
+            root=_cat([p.root for p in pieces]),
             steps=joined([p.steps for p in pieces]),
-            absent=torch.cat([p.absent for p in pieces]),
+            absent=_cat([p.absent for p in pieces]),
         )
 
-    def _chunks(self, inputs: Inputs) -> list[tuple[Inputs, Tensor]]:
-        if len(inputs) <= self.size:
-            return [(inputs, torch.arange(len(inputs)))]
-        return [(inputs.take(index), index) for index in torch.arange(len(inputs)).split(self.size)]
+    def _asked(self, inputs: Inputs, ask: Callable[[Inputs, Tensor], Answer]) -> list[Answer]:
+        """The answers about consecutive chunks of the examples."""
+        answers: list[Answer] = []
+        first = 0
+        while first < len(inputs):
+            index = torch.arange(first, min(first + self.size, len(inputs)), device=inputs.device)
+            whole = len(index) == len(inputs)
+            try:
+                answers.append(ask(inputs if whole else inputs.take(index), index))
+            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as problem:
+                if not _out_of_memory(problem) or len(index) == 1:
+                    raise
+            else:
+                first += len(index)
+                continue
+            self.size = (len(index) + 1) // 2  # here, where the traceback no longer holds what filled the memory
+        return answers
+
+
+def _out_of_memory(problem: Exception) -> bool:
+    """torch says so by class on an accelerator, and on a processor only in words."""
+    return isinstance(problem, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(problem)
+
+
+def _cat(pieces: Sequence[Tensor]) -> Tensor:
+    return pieces[0] if len(pieces) == 1 else torch.cat(list(pieces))

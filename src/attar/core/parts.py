@@ -58,14 +58,22 @@ class Parts(Mapping[str, Tensor]):
         return self.map(lambda array: array.flatten(1).sum(1) if array.ndim > 1 else array)
 
     def per_example(self, owners: Mapping[str, Tensor], count: int) -> Tensor:
-        """Summed over all that an example owns, in at least double precision: `Float[Tensor, "batch"]`."""
-        totals = [
-            torch.zeros(count, dtype=torch.float64, device=rows.device).index_add_(0, owners[name], rows.double())
-            for name, rows in self.per_row().items()
-        ]
+        """Summed over all that an example owns, in double precision where there is one: `Float[Tensor, "batch"]`."""
+        totals = []
+        for name, array in self.items():
+            rows = precise(array)
+            rows = rows.flatten(1).sum(1) if rows.ndim > 1 else rows
+            totals.append(rows.new_zeros(count).index_add_(0, owners[name], rows))
         return torch.stack(totals).sum(0)
+
+
+def precise(array: Tensor) -> Tensor:
+    """In double precision, to sum in; in single on Apple's devices, which have no double."""
+    return array.float() if array.device.type == "mps" else array.double()
 
 
 def joined(pieces: list[Parts]) -> Parts:
     """The rows of several `Parts` of the same names, one after another."""
+    if len(pieces) == 1:
+        return pieces[0]
     return Parts({name: torch.cat([piece[name] for piece in pieces]) for name in pieces[0]})

@@ -12,12 +12,13 @@ from attar.core.errors import InputError
 
 
 class Target(ABC):
-    """One number per example out of the model's outputs (`Float[Tensor, "batch outputs"]`, logits)."""
+    """One number per example out of the model's outputs: `Float[Tensor, "batch outputs"]`, logits, or any batch-first
+    shape (`Entry`)."""
 
     @abstractmethod
-    def __call__(self, outputs: Float[Tensor, "batch outputs"]) -> Float[Tensor, " batch"]: ...
+    def __call__(self, outputs: Float[Tensor, "batch *outputs"]) -> Float[Tensor, " batch"]: ...
 
-    def resolve(self, outputs: Float[Tensor, "batch outputs"]) -> "Target":
+    def resolve(self, outputs: Float[Tensor, "batch *outputs"]) -> "Target":
         """The same question with everything that depends on the prediction fixed; checked against the outputs."""
         self(outputs)
         return self
@@ -42,7 +43,7 @@ class Logit(Target):
 
     def take(self, index: Int[Tensor, " examples"]) -> "Logit":
         chosen = torch.as_tensor(self.index)
-        return self if chosen.ndim == 0 else Logit(chosen[index])
+        return self if chosen.ndim == 0 else Logit(chosen[index.to(chosen.device)])
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Probability(Target):
 
     def take(self, index: Int[Tensor, " examples"]) -> "Probability":
         chosen = torch.as_tensor(self.index)
-        return self if chosen.ndim == 0 else Probability(chosen[index])
+        return self if chosen.ndim == 0 else Probability(chosen[index.to(chosen.device)])
 
 
 @dataclass(frozen=True)
@@ -67,15 +68,59 @@ class Predicted(Target):
         return outputs.max(1).values
 
     def resolve(self, outputs: Float[Tensor, "batch outputs"]) -> Target:
+        _rows(outputs)
         return Logit(0) if outputs.shape[1] == 1 else Logit(outputs.argmax(1))
 
 
-def _pick(outputs: Tensor, index: int | Sequence[int] | Tensor) -> Tensor:
+@dataclass(frozen=True)
+class Entry(Target):
+    """One entry of an output of any shape: `Entry(-1, 42)` is token 42 at the last position, `Entry(3, 10, 12)` class 3
+    at a pixel. Counted from 0; negative numbers count from the end. Units are the output's."""
+
+    index: tuple[int, ...]
+
+    def __init__(self, *index: int) -> None:
+        object.__setattr__(self, "index", index)
+
+    def __repr__(self) -> str:
+        return f"Entry({', '.join(map(str, self.index))})"
+
+    def __call__(self, outputs: Float[Tensor, "batch *outputs"]) -> Float[Tensor, " batch"]:
+        shape = tuple(outputs.shape[1:])
+        fits = len(shape) == len(self.index) and all(-n <= k < n for k, n in zip(self.index, shape, strict=True))
+        if not fits:
+            raise InputError(f"{self!r} is no entry of an output of shape {shape}; give one number for each axis")
+        return outputs[(slice(None), *self.index)]
+
+
+@dataclass(frozen=True)
+class Difference(Target):
+    """Why this rather than that: one target less another, such as the logits of two classes."""
+
+    this: Target
+    that: Target
+
+    def __call__(self, outputs: Float[Tensor, "batch *outputs"]) -> Float[Tensor, " batch"]:
+        return self.this(outputs) - self.that(outputs)
+
+    def resolve(self, outputs: Float[Tensor, "batch *outputs"]) -> Target:
+        return Difference(self.this.resolve(outputs), self.that.resolve(outputs))
+
+    def take(self, index: Int[Tensor, " examples"]) -> Target:
+        return Difference(self.this.take(index), self.that.take(index))
+
+
+def _rows(outputs: Tensor) -> Tensor:
     if outputs.ndim != 2:
         raise InputError(
-            f"the model's output has shape {tuple(outputs.shape)}, expected (batch, outputs); wrap the model so "
-            "that it returns one row of outputs per example"
+            f"the model's output has shape {tuple(outputs.shape)}, expected (batch, outputs); name one entry of it: "
+            f"attar.Entry({', '.join('0' * (outputs.ndim - 1))})"
         )
+    return outputs
+
+
+def _pick(outputs: Tensor, index: int | Sequence[int] | Tensor) -> Tensor:
+    _rows(outputs)
     chosen = torch.as_tensor(index, device=outputs.device)
     if chosen.ndim and chosen.shape != outputs.shape[:1]:
         raise InputError(f"the target names {len(chosen)} classes for {len(outputs)} examples; give one per example")

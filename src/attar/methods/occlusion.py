@@ -37,7 +37,7 @@ class Occlusion:
     needs: ClassVar[type] = Predictor
 
     def __call__(self, model: Predictor, inputs: Inputs, target: Target) -> Attribution:
-        whole = Entries(inputs.values) if isinstance(inputs, Tensors) else inputs
+        whole = Entries.of(inputs) if isinstance(inputs, Tensors) else inputs
         features = _every_row(whole) if self.by is None else self.by(whole)
         absent = self.baseline(inputs)
         if isinstance(inputs, Tensors):
