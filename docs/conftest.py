@@ -5,7 +5,8 @@
     console   `$ attar …` is run, and what follows is what it printed; `$ echo $?` is its exit status
 
 A number with decimals may differ by one in its last place, and … stands for anything. Other languages (sh, csv) are
-only shown. `<!-- skip: next -->` leaves the next block out. One item to a page, so that pages can run side by side.
+only shown. `<!-- skip: next -->` leaves the next block out; `<!--- invisible-code-block: python … -->` is run and not
+shown: it draws the page's figure with the names in `figures.py`. One item to a page, so that pages can run side by side.
 `ATTAR_DOCS=write python -m pytest docs README.md` writes into the pages what their blocks print now.
 """
 
@@ -120,6 +121,13 @@ PARSERS = (
 )
 
 
+def _figures() -> dict[str, Any]:
+    """What a page draws with: the names in `figures.py`, which stands beside this file."""
+    import runpy
+
+    return {k: v for k, v in runpy.run_path(str(DOCS / "figures.py")).items() if not k.startswith("__")}
+
+
 class Page(pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
         if Document.parse(str(self.path), *PARSERS).regions:
@@ -134,6 +142,7 @@ class PageItem(pytest.Item):
         torch.set_num_threads(1)  # pages run side by side
         document = Document.parse(str(self.path), *PARSERS)
         document.namespace["__file__"] = str(self.path)
+        document.namespace.update(_figures())
         try:
             with TemporaryDirectory() as empty, contextlib.chdir(empty):
                 for example in document.examples():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from attar.adapters.torch import TorchModel, gradients_of, leaves_of
+from attar.core.baseline import Baseline, Zeros
 from attar.core.errors import InputError, UnsupportedError
 from attar.core.inputs import Inputs, owned
 from attar.core.parts import Parts
@@ -27,6 +28,7 @@ class LayerInputs(Inputs):
     layer: str
     values: Float[Tensor, "rows *features"]
     row_owners: Int[Tensor, " rows"]
+    source: "FromLayer"
 
     @property
     def parts(self) -> Parts:
@@ -72,7 +74,7 @@ class FromLayer:
         everyone = torch.arange(len(origin), device=values.device)
         for owners in (everyone, *origin.owners.values()):
             if len(owners) == len(values):
-                return LayerInputs(origin, self.layer, values, owners)
+                return LayerInputs(origin, self.layer, values, owners, self)
         raise UnsupportedError(
             f"layer {self.layer!r} puts out {len(values)} rows for {len(origin)} examples; only layers with a row for "
             "each example, or for each row of the input, can be attributed"
@@ -112,6 +114,22 @@ class FromLayer:
             yield
         finally:
             hook.remove()
+
+
+@dataclass(frozen=True)
+class OfInput:
+    """The layer's output for a baseline of the input: what "absent" becomes on its way to the layer.
+
+    For an attribution at a layer (`attribute(…, at=…)`); without one it is the baseline of the input itself.
+    """
+
+    baseline: Baseline = field(default_factory=Zeros)
+
+    def __call__(self, inputs: Inputs) -> Parts:
+        if not isinstance(inputs, LayerInputs):
+            return self.baseline(inputs)
+        absent = inputs.origin.replace(self.baseline(inputs.origin))
+        return inputs.source.inputs(absent, len(absent)).parts
 
 
 def _first(output: Any, layer: str) -> Tensor:

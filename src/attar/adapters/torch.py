@@ -131,13 +131,21 @@ class TorchModel:
 
     @contextmanager
     def recorded(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """The outputs of the named submodules; the hooks are gone afterwards, whatever happens."""
+        """The outputs of the named submodules; the hooks are gone afterwards, whatever happens.
+
+        What comes after goes on with a copy: it may work in place, and what was recorded stays as it was put out.
+        """
         seen: dict[str, Any] = {}
+
+        def record(name: str, output: Any) -> Any:
+            seen[name] = output
+            return _copied(output)
+
         hooks = []
         try:
             for name in names:
                 layer = self.submodule(name)
-                hooks.append(layer.register_forward_hook(lambda _m, _i, out, name=name: seen.__setitem__(name, out)))
+                hooks.append(layer.register_forward_hook(lambda _m, _i, out, name=name: record(name, out)))
             yield seen
             if silent := [name for name in names if name not in seen]:
                 raise InputError(f"layer {silent[0]!r} took no part in the answer; name one that is called")
@@ -151,6 +159,15 @@ class TorchModel:
         except AttributeError as problem:
             known = ", ".join(n for n, _ in self.module.named_children())
             raise InputError(f"the module has no layer {name!r}; its children are {known}") from problem
+
+
+def _copied(output: Any) -> Any:
+    """The same with its tensors cloned; what is neither a tensor nor a plain tuple of some is left alone."""
+    if isinstance(output, Tensor):
+        return output.clone()
+    if type(output) in (tuple, list):
+        return type(output)(each.clone() if isinstance(each, Tensor) else each for each in output)
+    return output
 
 
 def leaves_of(parts: Parts) -> Parts:
