@@ -133,13 +133,14 @@ class TorchModel:
     def recorded(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
         """The outputs of the named submodules; the hooks are gone afterwards, whatever happens.
 
-        What comes after goes on with a copy: it may work in place, and what was recorded stays as it was put out.
+        A copy is recorded: what a layer only passes on may have been used before, which is not this layer's doing. And
+        what comes after goes on with another, for it may work in place.
         """
         seen: dict[str, Any] = {}
 
         def record(name: str, output: Any) -> Any:
-            seen[name] = output
-            return _copied(output)
+            seen[name] = _copied(output)
+            return _copied(seen[name])
 
         hooks = []
         try:
