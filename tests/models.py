@@ -6,16 +6,19 @@ so that it may break what it was given.
 
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from torch import Tensor, nn
 from torch_geometric.nn import GCNConv, global_add_pool
@@ -23,7 +26,7 @@ from torch_geometric.nn import GCNConv, global_add_pool
 from attar.adapters.graph import Graphs
 from attar.adapters.sklearn import rows_of_table
 from attar.adapters.torch import TorchModel
-from attar.core.inputs import Inputs, SparseRows, Tensors
+from attar.core.inputs import Inputs, Named, SparseRows, Tensors
 from attar.core.method import Method
 from attar.design.glm import GeneralizedLinearModel
 from attar.domains.molecules.library import nci_molecules
@@ -58,6 +61,22 @@ def method_class(name: str) -> Any:
 def every_method() -> dict[str, Method]:
     """Every method with its defaults: a new one is here without a line being written."""
     return {name: method_class(name)() for name in METHODS}
+
+
+FEW = {"budget": 24, "samples": 6}  # what a method may spend in a test, where it has such a field
+
+# Some need more for a first estimate, and are to sample even where they could ask every coalition.
+THRIFTY = {
+    "shapley": {"budget": 200, "exact_up_to": 2},
+    "lime": {"budget": 200, "exact_up_to": 2},
+    "rise": {"budget": 24, "exact_up_to": 2},
+}
+
+
+def every_thrifty_method() -> dict[str, Method]:
+    """Every method, told to spend little."""
+    spent = {name: {f: most for f, most in FEW.items() if hasattr(m, f)} for name, m in every_method().items()}
+    return {name: replace(m, **spent[name] | THRIFTY.get(name, {})) for name, m in every_method().items()}
 
 
 # --- inputs ---
@@ -100,6 +119,23 @@ def graphs() -> Graphs:
     )
 
 
+def frame(rows: int = 6, seed: int = 0) -> pd.DataFrame:
+    return pd.DataFrame(table(rows, seed=seed).numpy(), columns=list("abcde"))
+
+
+def picture_and_words() -> Named:
+    """What a model is called with by name: floats, and ids and a mask that travel along."""
+    return Named(
+        {
+            "picture": numbers(4, 1, 3, 3, seed=7),
+            "words": torch.tensor([[1, 2, 0], [3, 3, 1], [2, 0, 0], [4, 1, 2]]),
+            "keep": torch.tensor([[1, 1, 0], [1, 1, 1], [1, 0, 0], [1, 1, 1]], dtype=torch.bool),
+            "age": numbers(4, 2, seed=8),
+            "scale": None,
+        }
+    )
+
+
 def in_dtype(inputs: Inputs, dtype: torch.dtype) -> Inputs:
     return inputs.replace(inputs.parts.map(lambda array: array.to(dtype)))
 
@@ -118,6 +154,72 @@ class PooledCNN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.second(torch.relu(self.first(x))).mean((2, 3)))
+
+
+class Waveform(nn.Module):
+    """Its first layer overwrites what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.LeakyReLU(0.3, inplace=True), nn.Conv1d(1, 3, 4, stride=2), nn.ReLU(inplace=True), nn.MaxPool1d(2)
+        )
+        self.head = nn.Linear(9, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.layers(x).flatten(1))
+
+
+class Transformer(nn.Module):
+    """Attention, LayerNorm and GELU over token embeddings. Without gradients torch computes it in one fused step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.block = nn.TransformerEncoderLayer(4, nhead=2, dim_feedforward=6, activation="gelu", batch_first=True)
+        self.head = nn.Linear(4, 3)
+
+    def forward(self, embeddings: Tensor) -> Tensor:
+        return self.head(self.block(embeddings).mean(1))
+
+
+class Recurrent(nn.Module):
+    """An LSTM: its layer puts out a tuple, and on an accelerator its gradient wants train mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(3, 4, batch_first=True)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        states, _ = self.lstm(x)
+        return self.head(states[:, -1])
+
+
+class PictureAndWords(nn.Module):
+    """Called by name; the ids and the mask are no floats, and `scale` is not there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look = nn.Conv2d(1, 2, 2)
+        self.embeddings = nn.Embedding(5, 3)
+        self.head = nn.Linear(8 + 3 + 2, 2)
+
+    def forward(self, words: Tensor, keep: Tensor, picture: Tensor, age: Tensor, scale: float | None = None) -> Tensor:
+        seen = torch.relu(self.look(picture)).flatten(1)
+        read = (self.embeddings(words) * keep[..., None]).sum(1)
+        return self.head(torch.cat([seen, read, age], 1)) * (1 if scale is None else scale)
+
+
+class TwoInOrder(nn.Module):
+    """Called with a tuple; answers with a dict, as Hugging Face's models do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Linear(FEATURES, 3), nn.Linear(2, 3)
+
+    def forward(self, x: Tensor, y: Tensor) -> dict[str, Any]:
+        product = torch.tanh(self.one(x)) * self.other(y)
+        return {"hidden_states": (x, y), "logits": product}
 
 
 class PygGCN(nn.Module):
@@ -154,6 +256,14 @@ def _with_state() -> nn.Module:
     norm = nn.BatchNorm1d(8)
     norm.running_mean, norm.running_var = torch.linspace(-1, 1, 8), torch.linspace(0.5, 2, 8)
     return nn.Sequential(nn.Linear(FEATURES, 8), norm, nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 2))
+
+
+def _volume() -> nn.Module:
+    return nn.Sequential(nn.Conv3d(1, 2, 2), nn.SiLU(), nn.AvgPool3d((2, 1, 1)), nn.Flatten(), nn.Linear(12, 3))
+
+
+def _two_in_order() -> Named:
+    return Named({"input 0": table(4, seed=13), "input 1": numbers(4, 2, seed=14)}, in_order=True)
 
 
 def graph_network(kind: str, dtype: torch.dtype = torch.float64) -> GraphNetwork:
@@ -197,6 +307,13 @@ def fitted(estimator: Any, classes: int | None = 2) -> Any:
     x = _training_table()
     y = x @ np.array([1.0, -2.0, 0.0, 0.5, 3.0]) if classes is None else classes_of(x, classes)
     return estimator.fit(x, y)
+
+
+@cache
+def _pipeline_on_a_frame() -> Any:
+    """Fitted with the names of columns: it warns when it is asked with an array that has none."""
+    x = frame(60, seed=5)
+    return make_pipeline(StandardScaler(), LogisticRegression()).fit(x, classes_of(x))
 
 
 def fitted_to_sparse(estimator: Any) -> Any:
@@ -252,6 +369,13 @@ MODELS: dict[str, Callable[[torch.dtype], Case]] = {
     "bag-mlp": lambda d: _module_case(seeded(lambda: BagMLP(WIDTH, 8, 2), d), sparse(), d),
     **{name: _estimator_case(name, Tensors(table())) for name in ON_TABLES},
     **{name: _estimator_case(name, sparse()) for name in ON_ROWS},
+    "pipeline-on-a-frame": lambda d: Case(deepcopy(_pipeline_on_a_frame()), in_dtype(Tensors.of_frame(frame()), d)),
+    "waveform": lambda d: _module_case(seeded(Waveform, d), Tensors(numbers(4, 1, 16, seed=9)), d),
+    "volume": lambda d: _module_case(seeded(_volume, d), Tensors(numbers(4, 1, 3, 4, 3, seed=10)), d),
+    "transformer": lambda d: _module_case(seeded(Transformer, d), Tensors(numbers(4, 3, 4, seed=11)), d),
+    "lstm": lambda d: _module_case(seeded(Recurrent, d), Tensors(numbers(4, 4, 3, seed=12)), d),
+    "picture-and-words": lambda d: _module_case(seeded(PictureAndWords, d), picture_and_words(), d),
+    "two-in-order": lambda d: _module_case(seeded(TwoInOrder, d), _two_in_order(), d),
     "function": lambda d: Case(plain_function, in_dtype(Tensors(table()), d)),
     "function-of-images": lambda d: Case(plain_function, in_dtype(Tensors(images()), d)),
     "function-of-rows": lambda d: Case(function_of_rows, in_dtype(sparse(), d)),

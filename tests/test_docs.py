@@ -44,13 +44,22 @@ def _exit_status(script: Path) -> object:
     return 0
 
 
-def test_every_method_has_a_section_and_its_own_text() -> None:
-    page = (DOCS / "reference" / "methods.md").read_text(encoding="utf-8")
-    for name, home in METHODS.items():
-        module, _, attribute = home.partition(":")
-        section = f"### {name}\n`from {module} import {attribute}`\n\n::: {module}.{attribute}\n"
-        assert section in page, f"docs/reference/methods.md lacks a section; add\n{section}"
-        assert f"\n| {name} | " in page, f"docs/reference/methods.md has no row for {name} in its table"
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_has_a_page_a_figure_and_a_place(name: str) -> None:
+    path = DOCS / "methods" / f"{name}.md"
+    assert path.exists(), f"docs/methods/{name}.md is missing; how-to/add-a-method.md says what belongs on it"
+    page = path.read_text(encoding="utf-8")
+    module, _, attribute = METHODS[name].partition(":")
+    wanted = (f"# {name}\n", "**What it answers.**", "## When it misleads\n", "## Cost\n", "## In full\n")
+    for part in (
+        *wanted,
+        f"../images/methods/{name}.svg)",
+        f"`from {module} import {attribute}`",
+        f"::: {module}.{attribute}\n",
+    ):
+        assert part in page, f"docs/methods/{name}.md lacks {part!r}"
+    assert f"\n| [{name}]({name}.md) | " in (DOCS / "methods" / "index.md").read_text(encoding="utf-8")
+    assert f": methods/{name}.md\n" in (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
 
 
 def test_every_finding_is_explained() -> None:

@@ -14,6 +14,7 @@ from attar.engine.interrupt import interruptible
 
 if TYPE_CHECKING:
     from attar.audit.plan import Plan
+    from attar.experiments.explain import Question
     from attar.experiments.molecule_task import MoleculeTask
 
 MODELS = ("glm", "tree", "mlp", "gcn", "gat", "mpnn", "graphnets")
@@ -115,14 +116,173 @@ def audit(
         raise typer.Exit(1)
 
 
+# How a model file and an input file are opened: the same for every command that takes them.
+_Module = Annotated[str | None, typer.Option(help="The class of a file of weights, as package.module:Class.")]
+_Arguments = Annotated[str | None, typer.Option(help="JSON for that class, such as '{\"width\": 64}'.")]
+_Trust = Annotated[str | None, typer.Option(help="Types in a skops file that you know to be safe, with commas.")]
+_Layers = Annotated[str | None, typer.Option(help="Layers that maps are taken from (CAM and its kin), with commas.")]
+_Channels = Annotated[int | None, typer.Option(help="Axis of those layers' outputs that holds the channels.")]
+_OutputName = Annotated[str | None, typer.Option(help="Which of several outputs: its name, or its place from 0.")]
+_Size = Annotated[str | None, typer.Option(help="Of a picture: 224 (middle square) or 224x320 (height x width).")]
+_Scale = Annotated[float | None, typer.Option(help="What a picture's numbers are divided by.  [default: 255]")]
+_Mean = Annotated[str | None, typer.Option(help="Taken off a picture's channels then, with commas.")]
+_Std = Annotated[str | None, typer.Option(help="What its channels are divided by last, with commas.")]
+_Grey = Annotated[bool, typer.Option("--grey", help="A picture in one channel.")]
+_ChannelsLast = Annotated[bool, typer.Option("--channels-last", help="A picture as height, width, channels.")]
+_Columns = Annotated[str | None, typer.Option(help="Columns of a table that the model takes, in its order.")]
+_Row = Annotated[int | None, typer.Option(help="One row: the line of a text table (header: 1), else from 1.")]
+
+
+@app.command()
+def explain(
+    model: Annotated[Path, typer.Option(help="TorchScript, torch.export, safetensors, ONNX or skops file.")],
+    input: Annotated[Path, typer.Option(help="PNG, JPEG, CSV, TSV, Parquet, npy, npz, safetensors or pt file.")],
+    method: Annotated[str | None, typer.Option(help="Of `attar methods`, with commas; the usual one if not given.")] = (
+        None
+    ),
+    option: Annotated[list[str] | None, typer.Option("-o", help="Of the method, as tolerance=0.01; repeat it.")] = None,
+    target: Annotated[str, typer.Option(help="predicted, 3 (from 0), 3-5 (rather than 5), or -1:42.")] = "predicted",
+    out: Annotated[
+        Path | None, typer.Option(help="To write: .png, .svg, .html, .parquet, .json or .safetensors.")
+    ] = None,
+    at: Annotated[str | None, typer.Option(help="Attribute the output of this layer in place of the input.")] = None,
+    seed: Annotated[int | None, typer.Option(help="For methods that draw random numbers.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Examples in one call of the model; changes no result.")] = (
+        None
+    ),
+    module: _Module = None,
+    arguments: _Arguments = None,
+    trust: _Trust = None,
+    layers: _Layers = None,
+    channels: _Channels = None,
+    output_name: _OutputName = None,
+    size: _Size = None,
+    scale: _Scale = None,
+    mean: _Mean = None,
+    std: _Std = None,
+    grey: _Grey = False,
+    channels_last: _ChannelsLast = False,
+    columns: _Columns = None,
+    row: _Row = None,
+) -> None:
+    """Which parts of an input made a model say what it said, and how far off the answer may be."""
+    names = None if method is None else _listed(method)
+    if out is not None:
+        _check_out(out, names)
+    from attar.experiments.asked import target_of
+    from attar.experiments.explain import explain as answer
+    from attar.report.attribution import terminal, written
+
+    explained_target = target_of(target)
+    question = _question(
+        model, input, module, arguments, trust, layers, channels, output_name, size, scale, mean, std, grey,
+        channels_last, columns, row, at=at, batch_size=batch_size,
+    )  # fmt: skip
+    explained = answer(question, explained_target, names, option or (), seed)
+    if out is not None:
+        from attar.core.writing import write_whole
+
+        write_whole(out, written(explained, out))
+    print(terminal(explained))
+    if out is not None:
+        print(f"\nWritten: {out}")
+
+
 @app.command()
 def methods(
     name: Annotated[str | None, typer.Argument(help="A method, for what it is, when it misleads, its source.")] = None,
+    model: Annotated[Path | None, typer.Option("--for", help="A model file: which methods fit, and why.")] = None,
+    input: Annotated[Path | None, typer.Option(help="The file that it would be asked about.")] = None,
+    module: _Module = None,
+    arguments: _Arguments = None,
+    trust: _Trust = None,
+    layers: _Layers = None,
+    channels: _Channels = None,
+    output_name: _OutputName = None,
+    size: _Size = None,
+    scale: _Scale = None,
+    mean: _Mean = None,
+    std: _Std = None,
+    grey: _Grey = False,
+    channels_last: _ChannelsLast = False,
+    columns: _Columns = None,
+    row: _Row = None,
 ) -> None:
-    """The methods as a tree; one by name in full."""
-    from attar.report.methods import method_page, method_tree
+    """The methods as a tree; one by name in full; or those that fit a model and an input."""
+    from attar.report.methods import method_fits, method_page, method_tree
 
-    print(method_tree() if name is None else method_page(name))
+    if model is None and input is None:
+        print(method_tree() if name is None else method_page(name))
+        return
+    if model is None or input is None or name is not None:
+        raise InputError("which methods fit takes --for MODEL and --input FILE, and no name")
+    from attar.experiments.explain import fitting
+
+    question = _question(
+        model, input, module, arguments, trust, layers, channels, output_name, size, scale, mean, std, grey,
+        channels_last, columns, row,
+    )  # fmt: skip
+    opened, fits = fitting(question)
+    print(method_fits(opened.said, fits))
+
+
+def _question(
+    model: Path,
+    input: Path,
+    module: str | None,
+    arguments: str | None,
+    trust: str | None,
+    layers: str | None,
+    channels: int | None,
+    output_name: str | None,
+    size: str | None,
+    scale: float | None,
+    mean: str | None,
+    std: str | None,
+    grey: bool,
+    channels_last: bool,
+    columns: str | None,
+    row: int | None,
+    at: str | None = None,
+    batch_size: int | None = None,
+) -> "Question":
+    from attar.adapters.examples import Reading
+    from attar.experiments.asked import json_of, numbers_of, size_of
+    from attar.experiments.explain import Question
+
+    reading = Reading(
+        size=size_of(size),
+        scale=scale,
+        mean=numbers_of(mean, "--mean"),
+        std=numbers_of(std, "--std"),
+        grey=grey,
+        channels_last=channels_last,
+        columns=None if columns is None else _listed(columns),
+        row=row,
+    )
+    return Question(
+        model=model,
+        input=input,
+        reading=reading,
+        module=module,
+        arguments=json_of(arguments, "--arguments"),
+        trusted=_listed(trust or ""),
+        layers=_listed(layers or ""),
+        channels=channels,
+        at=at,
+        output=output_name,
+        batch_size=batch_size,
+    )
+
+
+def _check_out(out: Path, methods: tuple[str, ...] | None) -> None:
+    """What would stop the writing, said before the work."""
+    from attar.core.writing import check_writable
+    from attar.report.attribution import suffix
+
+    if suffix(out) == ".safetensors" and methods is not None and len(methods) > 1:
+        raise InputError(f"{out} can hold one attribution; name one method, or write .parquet")
+    check_writable(out)
 
 
 def _rose(seed: int) -> "list[MoleculeTask]":

@@ -12,13 +12,14 @@ from attar.adapters import adapt
 from attar.core.attribution import Attribution, chained
 from attar.core.errors import InputError, UnsupportedError
 from attar.core.inputs import Inputs, Named, Tensors
-from attar.core.method import Method
-from attar.core.model import Chunked, require
+from attar.core.method import Method, needs_of
+from attar.core.model import Chunked, require, told
 from attar.core.parts import Parts
 from attar.core.target import Predicted, Target
 
-_MOST = 1024  # examples in one model call
-_NUMBERS = 2**22  # input numbers in one model call: 16 MB of single precision
+_MOST = 2048  # examples in one model call
+_NUMBERS = 2**22  # input numbers in one model call on an accelerator: 16 MB of single precision
+_CACHED = 2**17  # and on a processor, whose caches then hold what the layers make of them
 
 
 @overload
@@ -41,6 +42,7 @@ def attribute(
     at: str | None = None,
     batch_size: int | None = None,
 ) -> list[Attribution]: ...
+@torch.inference_mode(mode=False)  # which would leave gradients out without a word
 def attribute(
     model: object,
     inputs: Any,
@@ -61,8 +63,8 @@ def attribute(
     where memory ends.
 
     The model's mode, parameters' gradients and the random state are as found afterwards.
-    Raises `UnsupportedError` where the model cannot do what the method needs, or where an example's answer depends on
-    the others in its batch; `InputError` for integers, NaN or an empty batch.
+    Raises `UnsupportedError` where the model cannot do what the method needs, cuts the gradient that it needs, answers
+    at random, or about an example by the others in its batch; `InputError` for integers, NaN or an empty batch.
     """
     if batch_size is not None and batch_size < 1:
         raise InputError(f"batch_size is {batch_size}, expected at least 1")
@@ -71,24 +73,42 @@ def attribute(
     if at is not None:
         adapted, given = _at_layer(adapted, given, at, batch_size)
     given = _checked(given)
+    targets = _targets(target)
     batch_size = batch_size or _fitting(given)
-    require(adapted, method.needs, type(method).__name__)
+    for needs in needs_of(method):
+        adapted = told(adapted, needs, given)
+        require(adapted, needs, type(method).__name__)
     bounded = Chunked(adapted, batch_size)
     outputs = _finite(bounded.predict(given), "the model's output")
     _alone(bounded, given, outputs)
-    targets = [target or Predicted()] if target is None or isinstance(target, Target) else list(target)
-    if not targets:
-        raise InputError("there is no target: the list is empty")
-    asked = [each.resolve(outputs) for each in targets]
+    by_class = getattr(adapted, "log_odds", False)
+    asked = [(each.of_log_odds() if by_class else each).resolve(outputs) for each in targets]
     pieces: list[list[Attribution]] = []
     for index in torch.arange(len(given), device=given.device).split(batch_size):
         chunk = given if len(index) == len(given) else given.take(index)
+        bounded.answered = (chunk, outputs[index])
         pieces.append(_each(method, bounded, chunk, [each.take(index) for each in asked]))
     found = [
-        _finished(chained(list(parts)), method, each, given)
+        _finished(chained(list(parts)), method, each, given, asked_before=0 if bounded.reused else 1)
         for parts, each in zip(zip(*pieces, strict=True), targets, strict=True)
     ]
     return found[0] if target is None or isinstance(target, Target) else found
+
+
+def _targets(target: Any) -> list[Target]:
+    if target is None:
+        return [Predicted()]
+    if isinstance(target, Target):
+        return [target]
+    targets = list(target) if isinstance(target, list | tuple) else [target]
+    if not targets:
+        raise InputError("there is no target: the list is empty")
+    if wrong := [each for each in targets if not isinstance(each, Target)]:
+        raise InputError(
+            f"the target is {wrong[0]!r}, expected an attar.Target: attar.Logit(3) for class 3, attar.Logit([0, 2]) "
+            "for a class per example, a list of targets for several answers"
+        )
+    return targets
 
 
 def _each(method: Method, model: Chunked, inputs: Inputs, targets: list[Target]) -> list[Attribution]:
@@ -98,7 +118,7 @@ def _each(method: Method, model: Chunked, inputs: Inputs, targets: list[Target])
     return [method(model, inputs, target) for target in targets]
 
 
-def _finished(found: Attribution, method: Method, target: Target, given: Inputs) -> Attribution:
+def _finished(found: Attribution, method: Method, target: Target, given: Inputs, *, asked_before: int) -> Attribution:
     name = type(method).__name__
     for part, array in found.parts.items():
         _finite(array, f"{name}'s attribution of {part}")
@@ -108,10 +128,10 @@ def _finished(found: Attribution, method: Method, target: Target, given: Inputs)
     shaped = own and all(found.parts[part].shape == array.shape for part, array in given.parts.items())
     return replace(
         found,
-        evaluations=found.evaluations + 1,
+        evaluations=found.evaluations + asked_before,
         method=repr(method),
         target=repr(target),
-        single=own and not isinstance(given, Named) and all(len(array) == len(given) for array in given.parts.values()),
+        single=own and given.single,
         entry_names=given.entry_names if shaped else None,
     )
 
@@ -141,7 +161,8 @@ def _given(inputs: Any, model: Any) -> Inputs:
 def _as_the_model(array: np.ndarray, model: Any) -> Tensor:
     if array.dtype.kind not in "fiub":
         raise InputError(f"the array holds {array.dtype}, expected numbers")
-    tensor = torch.from_numpy(array)
+    # A copy: arrays may run backwards, be read-only or have the bytes of another machine.
+    tensor = torch.from_numpy(array.astype(array.dtype.newbyteorder("="), order="C"))
     dtype = getattr(model, "dtype", None) if tensor.is_floating_point() else None
     return tensor.to(device=getattr(model, "device", None), dtype=dtype)
 
@@ -174,13 +195,16 @@ def _checked(inputs: Inputs) -> Inputs:
                 "layer that makes them with at="
             )
         _finite(array, name)
+    if any(array.is_inference() for array in inputs.parts.values()):
+        return inputs.take(torch.arange(len(inputs), device=inputs.device))
     return inputs.replace(inputs.parts.map(Tensor.detach))
 
 
 def _fitting(inputs: Inputs) -> int:
     """As many examples as hold so many numbers between them, by the mean example."""
     numbers = sum(array.numel() for array in inputs.parts.values()) / len(inputs)
-    return int(min(_MOST, max(1, _NUMBERS // max(numbers, 1))))
+    most = _CACHED if inputs.device.type == "cpu" else _NUMBERS
+    return int(min(_MOST, max(1, most // max(numbers, 1))))
 
 
 def _alone(model: Chunked, inputs: Inputs, outputs: Tensor) -> None:
@@ -188,19 +212,18 @@ def _alone(model: Chunked, inputs: Inputs, outputs: Tensor) -> None:
 
     Gradients are summed over a batch and copies of an example share one, so either would be silently wrong.
     """
-    twice = inputs.take(torch.zeros(2, dtype=torch.long, device=inputs.device))
     # The second is another example if there is one, and half of the first otherwise.
     last = len(inputs) - 1
     pair = inputs.take(torch.tensor([0, last], device=inputs.device))
     if last == 0:
         owners = pair.owners
         pair = pair.replace(Parts({n: torch.where(_first(owners[n], a), a, a / 2) for n, a in pair.parts.items()}))
-    with_itself, with_another = (Chunked(model.model, 2).predict(each)[0] for each in (twice, pair))
+    by_two = Chunked(model.model, min(model.size, 2))  # where one is asked at a time no other can matter
+    answers = by_two.predict(pair)
     # What differs by more than rounding (convolutions on an accelerator keep 10 bits of single precision).
     slack = max(torch.finfo(outputs.dtype).eps ** 0.5, 3e-3 if outputs.dtype == torch.float32 else 0.0)
-    if bool(((with_itself - with_another).abs() > slack * outputs.abs().max().clamp(min=1e-6)).any()):
-        again = Chunked(model.model, 2).predict(twice)[0]
-        if bool(torch.equal(again, with_itself)):
+    if bool(((answers[0] - outputs[0]).abs() > slack * outputs.abs().max().clamp(min=1e-6)).any()):
+        if torch.equal(by_two.predict(pair)[0], answers[0]):
             raise UnsupportedError(
                 "the model's answer about an example depends on the others in its batch (batch statistics?): an "
                 "attribution would too; use running statistics, or give a function that asks one example at a time"

@@ -473,13 +473,13 @@ def test_a_module_that_loses_examples() -> None:
         attribute(Returning(lambda x: x[1:]), table(), GradInput())
 
 
-def test_cam_and_grad_cam_say_what_they_must_be_told() -> None:
-    module = seeded(PooledCNN)
+def test_cam_and_grad_cam_say_what_they_must_be_told_where_they_cannot_find_it() -> None:
+    module = case("mlp").model
     for method, told in ((CAM(), "pooled='features', head='fc'"), (GradCAM(), r"layers=\('conv3',\)")):
         with pytest.raises(UnsupportedError, match=f"TorchModel\\(module, {told}"):
-            attribute(module, images(), method)
+            attribute(module, table(), method)
     with pytest.raises(UnsupportedError, match="attention_layers="):
-        attribute(module, images(), AttentionWeights())
+        attribute(module, table(), AttentionWeights())
 
 
 @pytest.mark.parametrize(

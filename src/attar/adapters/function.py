@@ -10,6 +10,7 @@ from torch import Tensor
 
 from attar.core.errors import InputError
 from attar.core.inputs import Inputs, Named, Tensors
+from attar.core.parts import placed, precise
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Function:
             else:
                 outputs = self.call(inputs)
         outputs = chosen_output(outputs, self.output, "attar.adapters.function.Function(call, output=…)")
-        return rows_of_outputs(outputs, len(inputs)).to(inputs.device)
+        return placed(rows_of_outputs(outputs, len(inputs)), inputs.device)
 
 
 def chosen_output(outputs: Any, name: str | int | None, way_out: str) -> Any:
@@ -78,4 +79,4 @@ def rows_of_outputs(outputs: Any, count: int) -> Tensor:
         raise InputError(
             f"the model gave outputs of shape {tuple(outputs.shape)} for {count} examples, expected ({count}, outputs)"
         )
-    return outputs if outputs.is_floating_point() else outputs.double()
+    return outputs if outputs.is_floating_point() else precise(outputs)

@@ -80,10 +80,12 @@ class Graphs(Inputs):
         """
         if batch.x is None:
             raise InputError("the PyTorch Geometric batch has no node features x; there is nothing to attribute")
-        owner = batch.batch if batch.batch is not None else torch.zeros(len(batch.x), dtype=torch.long)
+        owner = batch.batch if batch.batch is not None else batch.x.new_zeros(len(batch.x), dtype=torch.long)
         edge_owner = owner[batch.edge_index[0]]
         order = edge_owner.argsort(stable=True)
-        edges = batch.edge_attr if batch.edge_attr is not None else torch.zeros(batch.edge_index.shape[1], 0)
+        edges = batch.edge_attr
+        if edges is None:
+            edges = torch.zeros(batch.edge_index.shape[1], 0, device=batch.x.device)
         return cls(
             nodes=_floats(batch.x),
             edges=_floats(edges if edges.ndim == 2 else edges[:, None])[order],

@@ -1,6 +1,6 @@
 """Attribution at a layer: the layer's output takes the place of the input, and every method works as it is."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -9,11 +9,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from attar.adapters.attention import chosen_attention, places_of_attention, watched
+from attar.adapters.operations import apart, propagated
 from attar.adapters.torch import TorchModel, gradients_of, leaves_of
 from attar.core.baseline import Baseline, Zeros
 from attar.core.errors import InputError, UnsupportedError
-from attar.core.inputs import Inputs, owned
+from attar.core.inputs import Inputs, Named, Tensors, owned
+from attar.core.model import Activation, SelfAttending
 from attar.core.parts import Parts
+from attar.core.propagation import Propagated, Propagation
 from attar.core.target import Target
 
 
@@ -37,6 +41,10 @@ class LayerInputs(Inputs):
     @property
     def owners(self) -> Mapping[str, Int[Tensor, " rows"]]:
         return {self.layer: self.row_owners}
+
+    @property
+    def single(self) -> bool:
+        return isinstance(self.origin, Tensors | Named)
 
     def __len__(self) -> int:
         return len(self.origin)
@@ -72,9 +80,14 @@ class FromLayer:
             pieces.append(_first(seen[self.layer], self.layer).detach())
         values = torch.cat(pieces)
         everyone = torch.arange(len(origin), device=values.device)
-        for owners in (everyone, *origin.owners.values()):
-            if len(owners) == len(values):
-                return LayerInputs(origin, self.layer, values, owners, self)
+        fitting = [owners for owners in (everyone, *origin.owners.values()) if len(owners) == len(values)]
+        if fitting and all(torch.equal(owners, fitting[0]) for owners in fitting):
+            return LayerInputs(origin, self.layer, values, fitting[0], self)
+        if fitting:
+            raise UnsupportedError(
+                f"layer {self.layer!r} puts out {len(values)} rows; whether they are those of the "
+                "examples or of a part cannot be told in this batch: give fewer or more examples"
+            )
         raise UnsupportedError(
             f"layer {self.layer!r} puts out {len(values)} rows for {len(origin)} examples; only layers with a row for "
             "each example, or for each row of the input, can be attributed"
@@ -89,8 +102,56 @@ class FromLayer:
 
     def differentiate_each(self, inputs: LayerInputs, targets: Sequence[Target]) -> list[tuple[Tensor, Parts]]:
         leaves = leaves_of(inputs.parts)
-        with self.host.resting(), torch.enable_grad(), self._in_place(leaves[self.layer].clone()):
-            return gradients_of(self.host.outputs(inputs.origin), targets, leaves)
+
+        def answer(parts: Parts) -> Tensor:
+            with self._in_place(parts[self.layer]):
+                return self.host.outputs(inputs.origin)
+
+        with self.host.resting(), torch.enable_grad():
+            return gradients_of(answer, targets, leaves)
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        return (self.layer,)
+
+    def activations(
+        self, inputs: LayerInputs, target: Target, layers: Sequence[str]
+    ) -> tuple[Tensor, list[Activation]]:
+        """The layer itself, read as maps."""
+        asked, gradient = self.differentiate(inputs, target)
+        first = [p.map(lambda a: self.host.channels_first(a, self.layer)) for p in (inputs.parts, gradient)]
+        return asked, [Activation(*first) for _ in layers]
+
+    def missing(self, protocol: type) -> str | None:
+        return self.host.missing(protocol) if protocol is SelfAttending else None
+
+    def told(self, protocol: type, inputs: LayerInputs) -> "FromLayer":
+        if protocol is not SelfAttending or self.host.self_attention:
+            return self
+        seen = self._attention_seen(inputs.take(torch.zeros(1, dtype=torch.long, device=inputs.device)))
+        return replace(self, host=replace(self.host, self_attention=places_of_attention(seen)))
+
+    def attention_maps(self, inputs: LayerInputs) -> list[Tensor]:
+        return chosen_attention(self._attention_seen(inputs), self.host.self_attention, len(inputs))
+
+    def _attention_seen(self, inputs: LayerInputs) -> list[tuple[str, Tensor]]:
+        with watched(self.host.module) as seen:
+            self.predict(inputs)
+        return seen
+
+    def propagate_each(
+        self,
+        inputs: LayerInputs,
+        targets: Sequence[Target],
+        rules: Callable[[], Propagation],
+        start: LayerInputs | None = None,
+    ) -> list[Propagated]:
+        def outputs(given: LayerInputs) -> Tensor:
+            with self._in_place(given.values):
+                return self.host.outputs(given.origin)
+
+        with self.host.resting(), torch.enable_grad(), apart(self.host.module):
+            return propagated(outputs, inputs, targets, rules(), start)
 
     @contextmanager
     def _in_place(self, values: Tensor) -> Iterator[None]:
@@ -107,7 +168,9 @@ class FromLayer:
             if isinstance(output, Tensor):
                 return values
             place = next(k for k, each in enumerate(output) if isinstance(each, Tensor))
-            return type(output)([*output[:place], values, *output[place + 1 :]])
+            changed = [*output[:place], values, *output[place + 1 :]]
+            named = getattr(output, "_make", None)
+            return type(output)(changed) if named is None else named(changed)
 
         hook = self.host.submodule(self.layer).register_forward_hook(stand_in)
         try:

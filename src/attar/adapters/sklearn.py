@@ -8,15 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attar.core.baseline import Rows
 from attar.core.errors import InputError, UnsupportedError
 from attar.core.inputs import Inputs, SparseRows, Tensors
-from attar.core.model import Walk
-from attar.core.parts import Parts
+from attar.core.model import Contributions, Forest, Walk
+from attar.core.parts import Parts, placed, precise
 from attar.core.target import Logit, Target
 
 
 def adapt_estimator(estimator: Any) -> Any:
-    """Linear estimators offer `Linear`, trees `TreeEnsemble`, all others `Predictor`.
+    """Linear estimators offer `Linear`, trees `TreeEnsemble` and, as ensembles of them do, `Forest`, all others
+    `Predictor`.
 
     Raises `InputError` for an estimator that is not fitted, `UnsupportedError` for one that classifies several things
     at once.
@@ -37,7 +39,9 @@ def adapt_estimator(estimator: Any) -> Any:
         return LinearEstimator(estimator)
     if hasattr(estimator, "tree_"):
         return TreeEstimator(estimator)
-    return Estimator(estimator)
+    from attar.adapters.trees import ForestEstimator, is_forest
+
+    return ForestEstimator(estimator) if is_forest(estimator) else Estimator(estimator)
 
 
 def _is_linear(estimator: Any) -> bool:
@@ -61,17 +65,23 @@ class Estimator:
 
     estimator: Any
 
+    @property
+    def log_odds(self) -> bool:
+        return hasattr(self.estimator, "classes_")
+
     def predict(self, inputs: Inputs) -> Tensor:
-        table = rows_of_table(inputs)
+        return placed(torch.from_numpy(self._answers(rows_of_table(inputs))), inputs.device)
+
+    def _answers(self, table: Any) -> np.ndarray:
         if hasattr(self.estimator, "predict_proba"):
             # In double precision: single has no number between 1 - 6e-8 and 1, and the logit of 1 is infinite.
             share = np.clip(np.asarray(self.estimator.predict_proba(table), dtype=float), 1e-12, 1 - 1e-12)
-            return torch.from_numpy(np.log(share) - np.log1p(-share))
+            return np.log(share) - np.log1p(-share)
         if hasattr(self.estimator, "decision_function"):
             margin = np.asarray(self.estimator.decision_function(table), dtype=float)
-            return torch.from_numpy(margin if margin.ndim == 2 else np.stack([-margin, margin], 1))
+            return margin if margin.ndim == 2 else np.stack([-margin, margin], 1)
         value = np.asarray(self.estimator.predict(table), dtype=float)
-        return torch.from_numpy(value if value.ndim == 2 else value[:, None])
+        return value if value.ndim == 2 else value[:, None]
 
 
 @dataclass(frozen=True)
@@ -80,15 +90,20 @@ class LinearEstimator:
 
     estimator: Any
 
+    @property
+    def log_odds(self) -> bool:
+        """Of two classes; of more they share one softmax."""
+        return len(getattr(self.estimator, "classes_", ())) == 2
+
     def predict(self, inputs: Inputs) -> Tensor:
-        weights, bias = self._outputs()
+        weights, bias = self._outputs(inputs.device)
         return _linear(inputs, weights) + bias
 
     def coefficients(self, inputs: Inputs, target: Target) -> tuple[Parts, Tensor]:
         if not isinstance(target, Logit):
             raise UnsupportedError(f"W·x explains a logit, the target is {target!r}; ask for attar.Logit(class)")
-        weights, bias = self._outputs()
-        chosen = torch.as_tensor(target.index).expand(len(inputs))
+        weights, bias = self._outputs(inputs.device)
+        chosen = torch.as_tensor(target.index, device=inputs.device).expand(len(inputs))
         if isinstance(inputs, SparseRows):
             rows = weights[chosen[inputs.rows], inputs.columns]
             return Parts({inputs.part: rows}), bias[chosen]
@@ -97,12 +112,12 @@ class LinearEstimator:
     def differentiate(self, inputs: Inputs, target: Target) -> tuple[Tensor, Parts]:
         return target(self.predict(inputs)), self.coefficients(inputs, target)[0]
 
-    def _outputs(self) -> tuple[Tensor, Tensor]:
+    def _outputs(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """W `Float[Tensor, "outputs features"]` and b `Float[Tensor, " outputs"]`."""
         kept = self.estimator.coef_
         kept = kept.toarray() if hasattr(kept, "toarray") else kept  # after sparsify()
-        weights = torch.from_numpy(np.atleast_2d(np.array(kept, dtype=float)))
-        bias = torch.from_numpy(np.atleast_1d(np.asarray(self.estimator.intercept_, dtype=float)))
+        weights = placed(torch.from_numpy(np.atleast_2d(np.array(kept, dtype=float))), device)
+        bias = placed(torch.from_numpy(np.atleast_1d(np.asarray(self.estimator.intercept_, dtype=float))), device)
         bias = bias.expand(len(weights))
         if hasattr(self.estimator, "classes_") and len(weights) == 1:
             return torch.cat([-weights, weights]), torch.cat([-bias, bias])
@@ -116,8 +131,22 @@ class TreeEstimator:
 
     estimator: Any
 
+    @property
+    def log_odds(self) -> bool:
+        return hasattr(self.estimator, "classes_")
+
     def predict(self, inputs: Inputs) -> Tensor:
-        return self._values()[self._leaves(inputs)]
+        return placed(self._values()[self._leaves(inputs)], inputs.device)
+
+    def missing(self, protocol: type) -> str | None:
+        from attar.adapters.trees import lacks_contributions
+
+        return lacks_contributions(self.estimator) if protocol is Forest else None
+
+    def contributions(self, inputs: Inputs, background: Rows | None) -> Contributions:
+        from attar.adapters.trees import contributions
+
+        return contributions(self.estimator, inputs, background)
 
     def walk(self, inputs: Inputs, target: Target) -> Walk:
         """Every split on the path from the root changes the node's value; the change is the split column's.
@@ -142,14 +171,13 @@ class TreeEstimator:
             )
             node[moving] = above
             moving = parent[node] >= 0
-        output = torch.from_numpy(values[rows, leaves.numpy()])
-        root = torch.from_numpy(values[:, 0].copy())
-        gains = torch.from_numpy(gain)
+        found = (values[rows, leaves.numpy()], values[:, 0], gain)
+        output, root, gains = (placed(torch.from_numpy(array), inputs.device) for array in found)
         if isinstance(inputs, SparseRows):
             steps = gains[inputs.rows, inputs.columns]
-            present = torch.zeros(len(inputs), dtype=torch.float64).index_add_(0, inputs.rows, steps)
+            present = torch.zeros_like(output).index_add_(0, inputs.rows, steps)
             return Walk(output, root, Parts({inputs.part: steps}), output - root - present)
-        return Walk(output, root, Parts({"input": gains}), torch.zeros(len(inputs), dtype=torch.float64))
+        return Walk(output, root, Parts({"input": gains}), torch.zeros_like(output))
 
     def _leaves(self, inputs: Inputs) -> Tensor:
         table = rows_of_table(inputs)
@@ -169,7 +197,7 @@ def target_of_nodes(values: Tensor, target: Target, count: int) -> np.ndarray:
     """The target of every node for every example: `Float[ndarray, "batch nodes"]`."""
     if not isinstance(target, Logit):
         raise UnsupportedError(f"tree paths explain a logit or a value, the target is {target!r}; ask for attar.Logit")
-    return values.T[torch.as_tensor(target.index).expand(count)].numpy()
+    return values.T[torch.as_tensor(target.index, device=values.device).expand(count)].numpy()
 
 
 def rows_of_table(inputs: Inputs) -> Any:
@@ -177,17 +205,23 @@ def rows_of_table(inputs: Inputs) -> Any:
     if isinstance(inputs, SparseRows):
         from scipy.sparse import csr_matrix
 
-        entries = (inputs.counts.detach().numpy(), (inputs.rows.numpy(), inputs.columns.numpy()))
+        entries = (_array(inputs.counts), (_array(inputs.rows), _array(inputs.columns)))
         return csr_matrix(entries, shape=(inputs.size, inputs.width))
     if isinstance(inputs, Tensors) and inputs.values.ndim == 2:
-        return inputs.values.detach().cpu().numpy() if inputs.library is None else inputs.frame()
+        return _array(inputs.values) if inputs.library is None else inputs.frame()
     raise InputError("a scikit-learn estimator explains tables: give a (rows, columns) array or sparse rows")
+
+
+def _array(tensor: Tensor) -> np.ndarray:
+    """On the processor, half precision as single: numpy has no bfloat16 and scikit-learn computes in neither."""
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor).numpy()
 
 
 def _linear(inputs: Inputs, weights: Tensor) -> Tensor:
     if isinstance(inputs, SparseRows):
         terms = weights.T[inputs.columns] * inputs.counts[:, None]
-        return torch.zeros(len(inputs), len(weights), dtype=torch.float64).index_add_(0, inputs.rows, terms.double())
+        return weights.new_zeros(len(inputs), len(weights)).index_add_(0, inputs.rows, terms.to(weights.dtype))
     if not isinstance(inputs, Tensors) or inputs.values.ndim != 2:
         raise InputError("a linear estimator explains tables: give a (rows, columns) array or sparse rows")
-    return inputs.values.detach().cpu().double() @ weights.T
+    return precise(inputs.values.detach()) @ weights.T

@@ -1,19 +1,22 @@
 """A torch module, of any input: answers, gradients, layers, maps for CAM, attention weights."""
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from attar.adapters.attention import chosen_attention, places_of_attention, watched
+from attar.adapters.found import adds_up, as_parts, averaged, channel_axis, last_layer, pooled_and_head
 from attar.adapters.function import chosen_output, rows_of_outputs
+from attar.adapters.operations import apart, propagated
 from attar.core.errors import InputError, UnsupportedError
 from attar.core.inputs import Inputs
-from attar.core.model import Activation, Attending, Layered, Pooled
+from attar.core.model import Activation, Attending, Layered, Pooled, SelfAttending
 from attar.core.parts import Parts
+from attar.core.propagation import Propagated, Propagation
 from attar.core.target import Target
 
 
@@ -22,9 +25,11 @@ class TorchModel:
     """Calls the module with the inputs in eval mode and puts the mode back.
 
     `output` names one of several outputs (a key, or a place in a tuple); the only one, or `logits`, needs no name.
-    `layers` are submodules whose outputs have the rows of the input (first to last), for GradCAM. `pooled` names
-    the submodule whose outputs are summed over rows (`mean=True`: averaged) and `head` the final `nn.Linear`,
-    for CAM. `attention` are submodules that put out one weight per row and head.
+    `layers` are submodules whose outputs have the rows of the input (first to last), for GradCAM and its kin;
+    `channels` is the axis of their outputs that holds the channels (1, or -1 for tokens). `pooled` names the submodule
+    whose outputs are summed over rows and positions (`mean=True`: averaged) and `head` the final `nn.Linear`, for CAM.
+    `self_attention` are the submodules whose attention of tokens over tokens counts. All of these are found where they
+    are not told. `attention_layers` are submodules that put out one weight per row and head.
     """
 
     module: nn.Module
@@ -33,16 +38,41 @@ class TorchModel:
     head: str | None = None
     mean: bool = False
     attention_layers: tuple[str, ...] = ()
+    self_attention: tuple[str, ...] = ()
+    channels: int | None = None
     output: str | int | None = None
 
     def missing(self, protocol: type) -> str | None:
-        told = {Layered: self.layers, Pooled: self.pooled and self.head, Attending: self.attention_layers}
-        say = {
-            Layered: "name its layers: TorchModel(module, layers=('conv3',))",
-            Pooled: "name the pooled layer and the head: TorchModel(module, pooled='features', head='fc')",
-            Attending: "name its attention: TorchModel(module, attention_layers=('block.attention',))",
+        has = {
+            Layered: self.layers,
+            Pooled: self.pooled and self.head,
+            Attending: self.attention_layers,
+            SelfAttending: self.self_attention,
         }
-        return say[protocol] if protocol in told and not told[protocol] else None
+        say = {
+            Layered: "name its layers, for none was found that keeps positions apart: "
+            "TorchModel(module, layers=('conv3',))",
+            Pooled: "name the pooled layer and the head, for none were found that add up to the output: "
+            "TorchModel(module, pooled='features', head='fc')",
+            Attending: "name its attention: TorchModel(module, attention_layers=('block.attention',))",
+            SelfAttending: "no attention of tokens over tokens was seen in it; of a kernel that hides its weights ask "
+            "for the eager or sdpa kind",
+        }
+        return say[protocol] if protocol in has and not has[protocol] else None
+
+    def told(self, protocol: type, inputs: Inputs) -> "TorchModel":
+        """The same, with what it was not told and can find out by answering about one of these inputs."""
+        if self.missing(protocol) is None:
+            return self
+        if protocol is Layered and (layer := last_layer(self, inputs)):
+            return replace(self, layers=(layer,))
+        if protocol is Pooled and not self.pooled and not self.head and (found := pooled_and_head(self, inputs)):
+            pooled, head, mean = found
+            return replace(self, pooled=pooled, head=head, mean=mean)
+        if protocol is SelfAttending:
+            seen = self._attention_seen(inputs.take(torch.zeros(1, dtype=torch.long, device=inputs.device)))
+            return replace(self, self_attention=places_of_attention(seen))
+        return self
 
     def predict(self, inputs: Inputs) -> Tensor:
         with self.resting(), torch.no_grad():
@@ -55,36 +85,65 @@ class TorchModel:
         """The gradient of each target, all from one forward."""
         leaves = leaves_of(inputs.parts)
         with self.resting(), torch.enable_grad():
-            outputs = self.outputs(inputs.replace(leaves.map(Tensor.clone)))
-            return gradients_of(outputs, targets, leaves)
+            return gradients_of(lambda parts: self.outputs(inputs.replace(parts)), targets, leaves)
+
+    def propagate_each(
+        self, inputs: Inputs, targets: Sequence[Target], rules: Callable[[], Propagation], start: Inputs | None = None
+    ) -> list[Propagated]:
+        with self.resting(), torch.enable_grad(), apart(self.module):
+            return propagated(self.outputs, inputs, targets, rules(), start)
 
     def activations(self, inputs: Inputs, target: Target, layers: Sequence[str]) -> tuple[Tensor, list[Activation]]:
+        return self.activations_each(inputs, [target], layers)[0]
+
+    def activations_each(
+        self, inputs: Inputs, targets: Sequence[Target], layers: Sequence[str]
+    ) -> list[tuple[Tensor, list[Activation]]]:
+        """The layers' outputs with the gradient of each target, all from one forward."""
         with self.resting(), torch.enable_grad():
             # Leaves that require a gradient make every activation require one, frozen parameters or not.
             leaves = leaves_of(inputs.parts)
             with self.recorded(layers) as seen:
-                asked = target(self.outputs(inputs.replace(leaves.map(Tensor.clone))))
-            outputs = [_as_parts(seen[name], inputs, name) for name in layers]
+                answer = self.outputs(inputs.replace(leaves.map(Tensor.clone)))
+            outputs = [as_parts(seen[name], inputs, name) for name in layers]
             flat = [array for parts in outputs for array in parts.values()]
-            gradients = iter(_gradients(asked, flat, keep=False))
-        found = [
-            Activation(parts.map(Tensor.detach), Parts({name: next(gradients) for name in parts})) for parts in outputs
+            found = []
+            for place, target in enumerate(targets):
+                asked = target(answer)
+                gradients = iter(_zeros_for_none(_gradients(asked, flat, keep=place + 1 < len(targets)), flat))
+                by_layer = [Parts({name: next(gradients) for name in parts}) for parts in outputs]
+                found.append((asked.detach(), by_layer))
+        values = [self._maps(parts.map(Tensor.detach), name) for parts, name in zip(outputs, layers, strict=True)]
+        return [
+            (asked, [Activation(v, self._maps(g, n)) for v, g, n in zip(values, by_layer, layers, strict=True)])
+            for asked, by_layer in found
         ]
-        return asked.detach(), found
 
     def maps(self, inputs: Inputs) -> tuple[Parts, Tensor]:
         if reason := self.missing(Pooled):
             raise UnsupportedError(reason)
-        head = self.submodule(str(self.head))
+        name, head = str(self.pooled), self.submodule(str(self.head))
         if not isinstance(head, nn.Linear):
             raise UnsupportedError(f"the head {self.head!r} is a {type(head).__name__}, CAM needs an nn.Linear")
-        with self.resting(), torch.no_grad(), self.recorded([str(self.pooled)]) as seen:
-            self.outputs(inputs)
-        maps = _as_parts(seen[str(self.pooled)], inputs, str(self.pooled))
-        if self.mean:
-            sizes = {n: torch.bincount(o, minlength=len(inputs)) for n, o in inputs.owners.items()}
-            maps = Parts({n: a / _places(sizes[n][inputs.owners[n]], a) for n, a in maps.items()})
+        with self.resting(), torch.no_grad():
+            with self.recorded([name]) as seen:
+                outputs = self.outputs(inputs)
+            maps = self._maps(as_parts(seen[name], inputs, name), name)
+            maps = averaged(maps, inputs) if self.mean else maps
+            if not adds_up(maps, head, inputs, outputs):
+                raise UnsupportedError(
+                    f"the {'mean' if self.mean else 'sum'} of what {name!r} puts out, under the head {self.head!r}, is "
+                    f"not the model's output: name the layer that is pooled, with mean={not self.mean} if that is how"
+                )
         return maps, head.weight.detach().T
+
+    def attention_maps(self, inputs: Inputs) -> list[Tensor]:
+        return chosen_attention(self._attention_seen(inputs), self.self_attention, len(inputs))
+
+    def _attention_seen(self, inputs: Inputs) -> list[tuple[str, Tensor]]:
+        with self.resting(), torch.no_grad(), watched(self.module) as seen:
+            self.outputs(inputs)
+        return seen
 
     def attention(self, inputs: Inputs) -> list[Parts]:
         with self.resting(), torch.no_grad(), self.recorded(self.attention_layers) as seen:
@@ -117,21 +176,43 @@ class TorchModel:
     @contextmanager
     def resting(self) -> Iterator[None]:
         """Eval mode inside, every submodule's own mode as it was afterwards."""
-        modes = [(module, module.training) for module in self.module.modules()]
-        for module, _ in modes:
+        every = list(self.module.modules())
+        # A module of frozen TorchScript has no mode.
+        awake = [module for module in every if getattr(module, "training", False)]
+        for module in awake:
             module.training = False
         # Its kernels for recurrent layers have no gradient in eval mode.
-        plain = any(isinstance(module, nn.RNNBase) for module, _ in modes)
+        plain = any(isinstance(each, nn.RNNBase) for each in every)
         try:
             with torch.backends.cudnn.flags(enabled=False) if plain else nullcontext():
                 yield
         finally:
-            for module, training in modes:
-                module.training = training
+            for module in awake:
+                module.training = True
+
+    def channels_first(self, array: Tensor, layer: str) -> Tensor:
+        """A layer's output as (rows, channels, *positions)."""
+        axis = (
+            channel_axis(self.module, layer, array.shape) if self.channels is None or array.ndim < 3 else self.channels
+        )
+        if not -array.ndim < axis < array.ndim or axis == 0:
+            raise InputError(f"channels is {axis}, and layer {layer!r} puts out {array.ndim} axes with the batch first")
+        return array.movedim(axis, 1) if array.ndim > 2 else array
+
+    def _maps(self, parts: Parts, layer: str) -> Parts:
+        return parts.map(lambda array: self.channels_first(array, layer))
 
     @contextmanager
     def recorded(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """The outputs of the named submodules; the hooks are gone afterwards, whatever happens.
+        """The outputs of the named submodules. Raises `InputError` for one that is not called."""
+        with self.recording(names) as seen:
+            yield seen
+            if silent := [name for name in names if name not in seen]:
+                raise InputError(f"layer {silent[0]!r} took no part in the answer; name one that is called")
+
+    @contextmanager
+    def recording(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """The outputs of the named submodules that are called; the hooks are gone afterwards, whatever happens.
 
         A copy is recorded: what a layer only passes on may have been used before, which is not this layer's doing. And
         what comes after goes on with another, for it may work in place.
@@ -148,8 +229,6 @@ class TorchModel:
                 layer = self.submodule(name)
                 hooks.append(layer.register_forward_hook(lambda _m, _i, out, name=name: record(name, out)))
             yield seen
-            if silent := [name for name in names if name not in seen]:
-                raise InputError(f"layer {silent[0]!r} took no part in the answer; name one that is called")
         finally:
             for hook in hooks:
                 hook.remove()
@@ -176,43 +255,37 @@ def leaves_of(parts: Parts) -> Parts:
     return parts.map(lambda array: array.detach().requires_grad_())
 
 
-def gradients_of(outputs: Tensor, targets: Sequence[Target], leaves: Parts) -> list[tuple[Tensor, Parts]]:
-    """Each target of the outputs, and its gradient at the leaves."""
+def gradients_of(
+    answer: Callable[[Parts], Tensor], targets: Sequence[Target], leaves: Parts
+) -> list[tuple[Tensor, Parts]]:
+    """Each target of the answer about the leaves, and its gradient there.
+
+    Raises `UnsupportedError` where a target changes with the leaves and has no gradient: zeros would mislead.
+    """
+    outputs = answer(leaves.map(Tensor.clone))
     found = []
     for place, target in enumerate(targets):
         asked = target(outputs)
         gradients = _gradients(asked, list(leaves.values()), keep=place + 1 < len(targets))
-        found.append((asked.detach(), Parts(dict(zip(leaves, gradients, strict=True)))))
+        if all(g is None for g in gradients) and not torch.equal(asked, target(answer(leaves.map(Tensor.detach) / 2))):
+            raise UnsupportedError(
+                f"the target changes with {', '.join(leaves)} and has no gradient there (no_grad, detach, rounding or "
+                "argmax on the way?): take that out, or ask a method that needs outputs alone, such as Occlusion"
+            )
+        whole = _zeros_for_none(gradients, leaves.values())
+        found.append((asked.detach(), Parts(dict(zip(leaves, whole, strict=True)))))
     return found
 
 
-def _gradients(asked: Tensor, leaves: list[Tensor], *, keep: bool) -> list[Tensor]:
-    """The gradient of each example's target in one backward pass; zeros where the target does not depend on it.
+def _gradients(asked: Tensor, leaves: list[Tensor], *, keep: bool) -> Sequence[Tensor | None]:
+    """The gradient of each example's target in one backward pass; None where the target does not depend on it.
 
     Summing is exact because no example's output depends on another's, which the verb has made sure of.
     """
     if not asked.requires_grad:
-        return [torch.zeros_like(leaf) for leaf in leaves]
-    found = torch.autograd.grad(asked.sum(), leaves, allow_unused=True, retain_graph=keep)
-    return [torch.zeros_like(leaf) if g is None else g for leaf, g in zip(leaves, found, strict=True)]
+        return [None for _ in leaves]
+    return torch.autograd.grad(asked.sum(), leaves, allow_unused=True, retain_graph=keep)
 
 
-def _as_parts(output: Any, inputs: Inputs, layer: str) -> Parts:
-    """A layer's output under the names of the input's parts: a tuple in their order, or one tensor for the first."""
-    arrays = list(output) if isinstance(output, tuple | list) else [output]
-    names = list(inputs.parts)
-    if len(arrays) > len(names) or any(not isinstance(a, Tensor) for a in arrays):
-        raise UnsupportedError(f"layer {layer} puts out {len(arrays)} things, the input has parts {', '.join(names)}")
-    parts = dict(zip(names, arrays, strict=False))
-    for name, array in parts.items():
-        if len(array) != len(inputs.owners[name]):
-            raise UnsupportedError(
-                f"layer {layer} puts out {len(array)} rows for {len(inputs.owners[name])} {name}; "
-                "only layers with the rows of the input can be attributed"
-            )
-    return Parts(parts)
-
-
-def _places(rows: Tensor, maps: Tensor) -> Tensor:
-    """How many rows and positions an example's maps are averaged over, laid out to divide them."""
-    return (rows * math.prod(maps.shape[2:])).to(maps.dtype).reshape(-1, *[1] * (maps.ndim - 1))
+def _zeros_for_none(gradients: Iterable[Tensor | None], leaves: Iterable[Tensor]) -> list[Tensor]:
+    return [torch.zeros_like(leaf) if g is None else g for leaf, g in zip(leaves, gradients, strict=True)]

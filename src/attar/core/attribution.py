@@ -13,7 +13,8 @@ from torch import Tensor
 from attar.core.error import Error
 from attar.core.errors import InputError
 from attar.core.features import Features
-from attar.core.parts import Parts, joined
+from attar.core.parts import Parts, joined, precise
+from attar.core.show import as_text, leading
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -25,7 +26,9 @@ class Attribution:
     target's value; `reference` its value where the method's reference stands (None: the method has none);
     `unassigned` what a complete method could give to no part. `error` is an L1 error per example.
     `evaluations` counts model evaluations (forward or forward and backward) per example. `standard_error` is that of
-    each value, laid out like `parts`, where the method samples. `entry_names` are those of an example's entries, in the
+    each value, laid out like `parts`, where the method samples. `measured` is what more it found of each example, by
+    name, such as a surrogate's R². `layers` are those whose outputs were read, where the
+    method reads any. `entry_names` are those of an example's entries, in the
     order of a flattened row.
     """
 
@@ -42,6 +45,8 @@ class Attribution:
     method: str = ""
     target: str = ""
     carried_by: str | None = None
+    layers: tuple[str, ...] = ()
+    measured: Mapping[str, Float[Tensor, "batch *more"]] = field(default_factory=dict)
     single: bool = False
 
     @property
@@ -58,7 +63,7 @@ class Attribution:
             return None
         rest = self.unassigned if self.unassigned is not None else torch.zeros_like(self.output)
         total = self.parts.per_example(self.owners, len(self))
-        return self.output.double() - self.reference.double() - rest.double() - total
+        return precise(self.output) - precise(self.reference) - precise(rest) - total
 
     def carried(self, features: Features) -> "Attribution":
         """The same answer for other features (atoms instead of subgraphs), by the features' shares; its error too."""
@@ -90,18 +95,7 @@ class Attribution:
 
         For a single tensor the parts are its entries, named by their index.
         """
-        named: list[tuple[str, float]] = []
-        for part, array in self.parts.items():
-            mine = (self.owners[part] == example).nonzero()[:, 0]
-            if self.single:
-                flat = array[mine[0]].flatten()
-                names = self.entry_names or [_index_name(k, tuple(array.shape[1:])) for k in range(len(flat))]
-            else:
-                flat = Parts({part: array[mine]}).per_row()[part]
-                known = self.names.get(part)
-                names = [known[int(r)] if known is not None else f"{part} {k}" for k, r in enumerate(mine)]
-            named += list(zip(names, flat.tolist(), strict=True))
-        return sorted(named, key=lambda pair: -abs(pair[1]))[:limit]
+        return [(part.name, part.value) for part in leading(self, example, limit)]
 
     def save(self, path: str | Path) -> None:
         """Write to safetensors: arrays, and the provenance as text. Never a pickle."""
@@ -117,11 +111,14 @@ class Attribution:
             arrays["reached"] = self.error.reached
         if self.standard_error is not None:
             arrays |= {f"standard_error/{n}": a for n, a in self.standard_error.items()}
+        arrays |= {f"measured/{n}": a for n, a in self.measured.items()}
         text: dict[str, Any] = {
             "method": self.method,
             "target": self.target,
             "how": self.error.how,
             "carried_by": self.carried_by,
+            "layers": self.layers,
+            "measured": list(self.measured),
             "single": self.single,
             "names": {k: list(v) for k, v in self.names.items()},
             "entry_names": self.entry_names,
@@ -153,6 +150,8 @@ class Attribution:
                 method=text["method"],
                 target=text["target"],
                 carried_by=text["carried_by"],
+                layers=tuple(text.get("layers", ())),
+                measured={n: arrays[f"measured/{n}"] for n in text.get("measured", ())},
                 single=text["single"],
             )
         except (SafetensorError, KeyError, OSError, ValueError) as problem:
@@ -161,7 +160,16 @@ class Attribution:
     def __repr__(self) -> str:
         shapes = ", ".join(f"{n} {tuple(a.shape)}" for n, a in self.parts.items())
         worst = float(self.error.bound.max()) if len(self) else 0.0
-        return f"Attribution({shapes}; {self.method}; target {self.target}; error ≤ {worst:.3g}, {self.error.how})"
+        at = f" at {', '.join(self.layers)}" if self.layers else ""
+        return f"Attribution({shapes}; {self.method}{at}; target {self.target}; error ≤ {worst:.3g}, {self.error.how})"
+
+    def __str__(self) -> str:
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        from attar.core.show_html import as_html
+
+        return as_html(self)
 
 
 def chained(pieces: list[Attribution]) -> Attribution:
@@ -188,6 +196,7 @@ def chained(pieces: list[Attribution]) -> Attribution:
         evaluations=torch.cat([p.evaluations for p in pieces]),
         reference=cat("reference"),
         unassigned=cat("unassigned"),
+        measured={n: torch.cat([p.measured[n] for p in pieces]) for n in first.measured},
         standard_error=None
         if first.standard_error is None
         else joined([p.standard_error for p in pieces if p.standard_error is not None]),
@@ -197,11 +206,3 @@ def chained(pieces: list[Attribution]) -> Attribution:
 
 def _if_any(arrays: Mapping[str, Tensor | None]) -> Parts | None:
     return Parts({n: a for n, a in arrays.items() if a is not None}) if None not in arrays.values() else None
-
-
-def _index_name(flat: int, shape: tuple[int, ...]) -> str:
-    index: list[int] = []
-    for size in reversed(shape):
-        flat, at = divmod(flat, size)
-        index.append(at)
-    return "[" + ", ".join(map(str, reversed(index))) + "]"

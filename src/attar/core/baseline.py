@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import numpy as np
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from attar.core.errors import InputError
-from attar.core.inputs import Inputs
+from attar.core.inputs import Inputs, Tensors
 from attar.core.parts import Parts
 
 
@@ -36,4 +38,54 @@ class Constant:
         missing = set(inputs.parts) - set(self.rows)
         if missing:
             raise InputError(f"the baseline has no value for {', '.join(sorted(missing))}; give one row for each part")
-        return Parts({n: torch.as_tensor(self.rows[n], dtype=a.dtype).expand_as(a) for n, a in inputs.parts.items()})
+        return Parts({n: torch.as_tensor(self.rows[n]).to(a).expand_as(a) for n, a in inputs.parts.items()})
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A background of examples, each of which stands for absence in turn: training rows, reference images.
+
+    What is said over it is a mean over its rows, which are taken as all there is: no error speaks of their choice.
+    For tensors only, for the parts of one graph or bag do not correspond to those of another. Raises `InputError`
+    where a row's shape is not an example's.
+    """
+
+    values: Float[Tensor, "background *features"]
+
+    def __post_init__(self) -> None:
+        values = self.values if isinstance(self.values, Tensor) else torch.from_numpy(np.asarray(self.values))
+        object.__setattr__(self, "values", values.detach())
+        if self.values.ndim < 2 or not self.values.numel():
+            raise InputError(
+                f"the background has shape {tuple(self.values.shape)}, expected (rows, *features) with a row or more"
+            )
+        if not self.values.is_floating_point() or not bool(torch.isfinite(self.values).all()):
+            raise InputError(f"the background ({self.values.dtype}) must hold finite floats: convert or clean it")
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __call__(self, inputs: Inputs) -> Parts:  # noqa: ARG002
+        raise InputError(
+            f"Rows are a background of {len(self)} rows, and this method takes one baseline: Zeros(), "
+            "Constant({'input': row}), or a method with a background"
+        )
+
+    def __repr__(self) -> str:
+        return f"Rows({' x '.join(map(str, self.values.shape))}, mean {float(self.values.double().mean()):.6g})"
+
+    def like(self, inputs: Inputs) -> Float[Tensor, "background *features"]:
+        """All rows in the precision and on the device of the inputs; refused where they do not fit."""
+        if not isinstance(inputs, Tensors):
+            raise InputError(f"a background of rows fits tensors, not {type(inputs).__name__}: give one baseline")
+        if self.values.shape[1:] != inputs.values.shape[1:]:
+            raise InputError(
+                f"a background row has shape {tuple(self.values.shape[1:])}, an example "
+                f"{tuple(inputs.values.shape[1:])}; give rows shaped like the examples"
+            )
+        return self.values.to(inputs.values)
+
+    def laid_out(self, inputs: Inputs, row: int | Int[Tensor, " batch"]) -> Parts:
+        """Background row `row` (one for all, or one per example) laid out like the inputs."""
+        picked = self.like(inputs)[torch.as_tensor(row, device=inputs.device).expand(len(inputs))]
+        return inputs.parts.map(lambda array: picked.reshape(array.shape))

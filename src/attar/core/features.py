@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from attar.core.errors import InputError
+from attar.core.inputs import Inputs, Tensors
 from attar.core.parts import Parts, precise
 
 
@@ -71,3 +72,47 @@ def groups(owner: Int[Tensor, " rows"], group: Int[Tensor, " rows"], part: str, 
     unique, feature = torch.unique(keys, dim=0, return_inverse=True)
     share = Share(feature, torch.arange(len(owner), device=owner.device), torch.ones(len(owner), device=owner.device))
     return Features(name=name, rule="groups", owner=unique[:, 0], shares={part: share})
+
+
+def every_row(inputs: Inputs) -> Features:
+    """Every row of every part is a feature of its own, example by example."""
+    owners = torch.cat(list(inputs.owners.values()))
+    order = owners.argsort(stable=True)
+    place = order.argsort()
+    rows = {part: torch.arange(len(owner), device=owner.device) for part, owner in inputs.owners.items()}
+    places = dict(zip(rows, place.split([len(each) for each in rows.values()]), strict=True))
+    shares = {part: Share(places[part], row, torch.ones(len(row), device=row.device)) for part, row in rows.items()}
+    return Features(name="features", rule="each row", owner=owners[order], shares=shares)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Grouped:
+    """The same groups of entries in every example of a tensor: columns of one question, regions of an atlas, tokens.
+
+    `group` numbers the group of each entry from 0; a negative number is none. It has an example's shape, or that of its
+    last axes: (height, width) takes all channels of a pixel. Raises `InputError` where the shapes do not fit.
+    """
+
+    group: Int[Tensor, " *shape"]
+    names: tuple[str, ...] | None = None
+
+    def __call__(self, inputs: Inputs) -> Features:
+        if not isinstance(inputs, Tensors):
+            raise InputError(f"groups of entries are for one tensor, not {type(inputs).__name__}: give groups of rows")
+        shape = inputs.values.shape[1:]
+        group = self.group.to(inputs.device)
+        if group.is_floating_point() or shape[len(shape) - group.ndim :] != group.shape:
+            raise InputError(
+                f"the group map is {group.dtype} of shape {tuple(group.shape)}, expected integers for {tuple(shape)}"
+            )
+        count = int(group.max()) + 1
+        if self.names is not None and len(self.names) != count:
+            raise InputError(f"there are {len(self.names)} names for {count} groups, expected one for each")
+        example = torch.arange(len(inputs), device=group.device)
+        flat = group.expand(shape).flatten()
+        feature = (example[:, None] * count + flat).flatten()
+        row = (flat >= 0).repeat(len(inputs)).nonzero()[:, 0]
+        share = Share(feature[row], row, torch.ones(len(row), device=group.device))
+        names = None if self.names is None else self.names * len(inputs)
+        owner = example.repeat_interleave(count)
+        return Features(name="groups", rule="groups", owner=owner, shares={"input": share}, names=names)

@@ -6,6 +6,8 @@ import io
 import os
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from attar.core.errors import InputError
@@ -42,18 +44,8 @@ def read_bytes(path: str | Path, *, suffixes: tuple[str, ...]) -> bytes:
     one of a kind no reader takes. A pickle is never opened: opening one can run its author's code.
     """
     path = Path(path)
-    try:
-        if path.is_dir():
-            raise InputError(f"{path} is a folder, a file was expected. {_data_files(path, suffixes)}")
+    with _opened(path, suffixes):
         data = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path} does not exist. {_similar(path)}") from None
-    except PermissionError:
-        raise InputError(
-            f"{path} may not be read by this user (permission denied): change its permissions or copy it."
-        ) from None
-    except OSError as failure:
-        raise InputError(f"{path} could not be read: {failure.strerror or failure}.") from None
     if data.startswith(b"\x1f\x8b"):
         try:
             data = gzip.decompress(data)
@@ -63,6 +55,33 @@ def read_bytes(path: str | Path, *, suffixes: tuple[str, ...]) -> bytes:
             ) from None
     _refuse_other_kinds(path, data)
     return data
+
+
+def first_bytes(path: str | Path, *, suffixes: tuple[str, ...]) -> bytes:
+    """How a file begins, which says what it is. Raises InputError as `read_bytes` does, but takes any kind of file."""
+    path = Path(path)
+    with _opened(path, suffixes), path.open("rb") as file:
+        start = file.read(256)
+    if not start:
+        raise InputError(f"{path} is empty.")
+    return start
+
+
+@contextmanager
+def _opened(path: Path, suffixes: tuple[str, ...]) -> Iterator[None]:
+    """Whatever stands in the way of reading a file, in one line."""
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, a file was expected. {_data_files(path, suffixes)}")
+        yield
+    except FileNotFoundError:
+        raise InputError(f"{path} does not exist. {_similar(path)}") from None
+    except PermissionError:
+        raise InputError(
+            f"{path} may not be read by this user (permission denied): change its permissions or copy it."
+        ) from None
+    except OSError as failure:
+        raise InputError(f"{path} could not be read: {failure.strerror or failure}.") from None
 
 
 def as_text(data: bytes, source: str) -> tuple[str, tuple[Note, ...]]:

@@ -54,6 +54,11 @@ class Inputs(ABC):
         return next(iter(self.parts.values())).device
 
     @property
+    def single(self) -> bool:
+        """Whether an example is one row of one array, whatever the batch: then its attribution is a tensor too."""
+        return False
+
+    @property
     def entry_names(self) -> tuple[str, ...] | None:
         """What the entries of an example are called, in the order of a flattened row, where they have names."""
         return None
@@ -90,7 +95,7 @@ class Tensors(Inputs):
             raise InputError(
                 f"column {wrong[0]!r} holds {table.schema[wrong[0]]}, expected numbers: encode it or leave it out"
             )
-        values = torch.from_numpy(table.to_numpy().astype("float64"))
+        values = torch.from_numpy(table.to_numpy().astype("float64", order="C"))
         return cls(values, tuple(map(str, table.columns)), table.implementation)
 
     def frame(self) -> Any:
@@ -107,6 +112,10 @@ class Tensors(Inputs):
     @property
     def owners(self) -> Mapping[str, Int[Tensor, " rows"]]:
         return {"input": torch.arange(len(self.values), device=self.values.device)}
+
+    @property
+    def single(self) -> bool:
+        return True
 
     @property
     def entry_names(self) -> tuple[str, ...] | None:

@@ -1,5 +1,7 @@
 """A way to attribute: a frozen dataclass that names what it needs of a model and returns values."""
 
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar, Protocol
 
 from attar.core.attribution import Attribution
@@ -17,3 +19,12 @@ class Method(Protocol):
     needs: ClassVar[type]
 
     def __call__(self, model: Any, inputs: Inputs, target: Target) -> Attribution: ...
+
+
+def needs_of(method: Method) -> Iterator[type]:
+    """What a method needs, and what the method needs that it asks in its turn."""
+    yield method.needs
+    for option in fields(method) if is_dataclass(method) else ():
+        within = getattr(method, option.name)
+        if hasattr(within, "needs"):
+            yield from needs_of(within)

@@ -8,9 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from attar.core.baseline import Rows
 from attar.core.errors import UnsupportedError
 from attar.core.inputs import Inputs
 from attar.core.parts import Parts, joined
+from attar.core.propagation import Propagated, Propagation, together
 from attar.core.target import Target
 
 
@@ -34,7 +36,10 @@ class Differentiable(Predictor, Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Activation:
-    """What a layer puts out, row by row of the input's parts, and the target's gradient there."""
+    """What a layer puts out, row by row of the input's parts, and the target's gradient there.
+
+    `Float[Tensor, "rows channels *positions"]` each, whichever axis the layer itself keeps its channels in.
+    """
 
     values: Parts
     gradient: Parts
@@ -55,8 +60,24 @@ class Layered(Differentiable, Protocol):
 
 
 @runtime_checkable
+class Propagating(Differentiable, Protocol):
+    """Can pass back what its output counts by other rules than the gradient's, operation by operation."""
+
+    def propagate_each(
+        self, inputs: Inputs, targets: Sequence[Target], rules: Callable[[], Propagation], start: Inputs | None = None
+    ) -> list[Propagated]:
+        """For each target what the rules give the parts, from one forward pass (and one on the start, if given)."""
+        ...
+
+
+@runtime_checkable
 class Pooled(Predictor, Protocol):
     """Its output is a weighted sum of maps that have the rows of the input, as class activation mapping needs."""
+
+    @property
+    def pooled(self) -> str | None:
+        """The layer that puts out the maps."""
+        ...
 
     def maps(self, inputs: Inputs) -> tuple[Parts, Float[Tensor, "channels outputs"]]:
         """The maps (`Float[Tensor, "rows channels *positions"]` each) and the weights such that, summed over an
@@ -70,6 +91,15 @@ class Attending(Predictor, Protocol):
 
     def attention(self, inputs: Inputs) -> list[Parts]:
         """For each layer the attention weight of every row, heads averaged."""
+        ...
+
+
+@runtime_checkable
+class SelfAttending(Predictor, Protocol):
+    """Weighs every token by every other, layer after layer."""
+
+    def attention_maps(self, inputs: Inputs) -> list[Float[Tensor, "batch heads tokens tokens"]]:
+        """For each layer, first to last, how much each token (third axis) looks at each (last axis, sums to 1)."""
         ...
 
 
@@ -104,6 +134,24 @@ class Walk:
     absent: Float[Tensor, " batch"]
 
 
+@dataclass(frozen=True, eq=False)
+class Contributions:
+    """What each column adds to each output, and what the outputs are when no column is known."""
+
+    values: Float[Tensor, "batch columns outputs"]
+    reference: Float[Tensor, " outputs"]
+
+
+@runtime_checkable
+class Forest(Predictor, Protocol):
+    """Its outputs are sums or means over trees."""
+
+    def contributions(self, inputs: Inputs, background: Rows | None) -> Contributions:
+        """Shapley values of every output, in the units of `predict`: over the background's rows or, without any,
+        over the training examples that each node saw."""
+        ...
+
+
 def require(model: object, protocol: type, asker: str) -> None:
     """Raise `UnsupportedError`, naming what is missing, unless the model offers the protocol."""
     if reason := lacks(model, protocol):
@@ -122,7 +170,16 @@ def lacks(model: object, protocol: type) -> str | None:
     return missing(protocol) if missing is not None else None
 
 
-PROTOCOLS = (Predictor, Differentiable, Layered, Pooled, Attending, Linear, TreeEnsemble)
+def told(model: Any, protocol: type, inputs: Inputs) -> Any:
+    """The model, told what it can find out itself by answering about one of these inputs: its layers, say."""
+    find = getattr(model, "told", None)
+    return model if find is None else find(protocol, inputs)
+
+
+PROTOCOLS = (
+    *(Predictor, Differentiable, Propagating, Layered, Pooled, Attending, SelfAttending),
+    *(Linear, TreeEnsemble, Forest),
+)
 Answer = TypeVar("Answer")
 
 
@@ -130,13 +187,19 @@ Answer = TypeVar("Answer")
 class Chunked:
     """Any model, asked for at most `size` examples at a time. Results do not depend on `size`.
 
-    Where memory ends first, `size` is halved for good and the question asked again.
+    Where memory ends first, `size` is halved for good and the question asked again. What the model has `answered` about
+    some inputs it is not asked again; `reused` says whether that came up.
     """
 
     model: Any
     size: int
+    answered: tuple[Inputs, Tensor] | None = None
+    reused: bool = False
 
     def predict(self, inputs: Inputs) -> Tensor:
+        if self.answered is not None and self.answered[0] is inputs:
+            self.reused = True
+            return self.answered[1]
         return _cat(self._asked(inputs, lambda chunk, _: self.model.predict(chunk)))
 
     def differentiate(self, inputs: Inputs, target: Target) -> tuple[Tensor, Parts]:
@@ -156,16 +219,38 @@ class Chunked:
             (_cat([output for output, _ in each]), joined([gradient for _, gradient in each])) for each in by_target
         ]
 
+    def propagate_each(
+        self, inputs: Inputs, targets: Sequence[Target], rules: Callable[[], Propagation], start: Inputs | None = None
+    ) -> list[Propagated]:
+        def ask(chunk: Inputs, index: Tensor) -> list[Propagated]:
+            asked = [target.take(index) for target in targets]
+            return self.model.propagate_each(chunk, asked, rules, None if start is None else start.take(index))
+
+        return [together(of_target) for of_target in zip(*self._asked(inputs, ask), strict=True)]
+
     @property
     def layers(self) -> tuple[str, ...]:
         return self.model.layers
 
     def activations(self, inputs: Inputs, target: Target, layers: Sequence[str]) -> tuple[Tensor, list[Activation]]:
-        pieces = self._asked(inputs, lambda chunk, index: self.model.activations(chunk, target.take(index), layers))
-        by_layer = zip(*[activations for _, activations in pieces], strict=True)
-        return _cat([output for output, _ in pieces]), [
-            Activation(joined([a.values for a in layer]), joined([a.gradient for a in layer])) for layer in by_layer
-        ]
+        return self.activations_each(inputs, [target], layers)[0]
+
+    def activations_each(
+        self, inputs: Inputs, targets: Sequence[Target], layers: Sequence[str]
+    ) -> list[tuple[Tensor, list[Activation]]]:
+        """Several targets, from one forward where the model can."""
+
+        def ask(chunk: Inputs, index: Tensor) -> list[tuple[Tensor, list[Activation]]]:
+            asked = [target.take(index) for target in targets]
+            if len(asked) > 1 and hasattr(self.model, "activations_each"):
+                return self.model.activations_each(chunk, asked, layers)
+            return [self.model.activations(chunk, target, layers) for target in asked]
+
+        return [_joined_activations(list(pieces)) for pieces in zip(*self._asked(inputs, ask), strict=True)]
+
+    @property
+    def pooled(self) -> str | None:
+        return self.model.pooled
 
     def maps(self, inputs: Inputs) -> tuple[Parts, Tensor]:
         pieces = self._asked(inputs, lambda chunk, _: self.model.maps(chunk))
@@ -174,6 +259,10 @@ class Chunked:
     def attention(self, inputs: Inputs) -> list[Parts]:
         pieces = self._asked(inputs, lambda chunk, _: self.model.attention(chunk))
         return [joined(list(layer)) for layer in zip(*pieces, strict=True)]
+
+    def attention_maps(self, inputs: Inputs) -> list[Tensor]:
+        pieces = self._asked(inputs, lambda chunk, _: self.model.attention_maps(chunk))
+        return [_cat(layer) for layer in zip(*pieces, strict=True)]
 
     def coefficients(self, inputs: Inputs, target: Target) -> tuple[Parts, Tensor]:
         pieces = self._asked(inputs, lambda chunk, index: self.model.coefficients(chunk, target.take(index)))
@@ -188,15 +277,21 @@ class Chunked:
             absent=_cat([p.absent for p in pieces]),
         )
 
+    def contributions(self, inputs: Inputs, background: Rows | None) -> Contributions:
+        pieces = self._asked(inputs, lambda chunk, _: self.model.contributions(chunk, background))
+        return Contributions(_cat([p.values for p in pieces]), pieces[0].reference)
+
     def _asked(self, inputs: Inputs, ask: Callable[[Inputs, Tensor], Answer]) -> list[Answer]:
         """The answers about consecutive chunks of the examples."""
         answers: list[Answer] = []
         first = 0
         while first < len(inputs):
             index = torch.arange(first, min(first + self.size, len(inputs)), device=inputs.device)
+            # A copy either way: a model may write on what it is asked about.
             whole = len(index) == len(inputs)
+            chunk = inputs.replace(inputs.parts.map(Tensor.clone)) if whole else inputs.take(index)
             try:
-                answers.append(ask(inputs if whole else inputs.take(index), index))
+                answers.append(ask(chunk, index))
             except (torch.OutOfMemoryError, MemoryError, RuntimeError) as problem:
                 if not _out_of_memory(problem) or len(index) == 1:
                     raise
@@ -208,8 +303,16 @@ class Chunked:
 
 
 def _out_of_memory(problem: Exception) -> bool:
-    """torch says so by class on an accelerator, and on a processor only in words."""
-    return isinstance(problem, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in str(problem)
+    """torch says so by class on CUDA, and on a processor and Apple's devices only in words."""
+    said = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(problem, torch.OutOfMemoryError | MemoryError) or any(words in str(problem) for words in said)
+
+
+def _joined_activations(pieces: list[tuple[Tensor, list[Activation]]]) -> tuple[Tensor, list[Activation]]:
+    by_layer = zip(*[activations for _, activations in pieces], strict=True)
+    return _cat([output for output, _ in pieces]), [
+        Activation(joined([a.values for a in layer]), joined([a.gradient for a in layer])) for layer in by_layer
+    ]
 
 
 def _cat(pieces: Sequence[Tensor]) -> Tensor:

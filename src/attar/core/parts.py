@@ -72,6 +72,11 @@ def precise(array: Tensor) -> Tensor:
     return array.float() if array.device.type == "mps" else array.double()
 
 
+def placed(array: Tensor, device: torch.device) -> Tensor:
+    """On that device; in single precision on Apple's devices, which have no double."""
+    return (array.float() if device.type == "mps" and array.dtype == torch.float64 else array).to(device)
+
+
 def joined(pieces: list[Parts]) -> Parts:
     """The rows of several `Parts` of the same names, one after another."""
     if len(pieces) == 1:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -27,6 +27,10 @@ class Target(ABC):
         """The question for the examples at `index`, where it differs from example to example."""
         return self
 
+    def of_log_odds(self) -> "Target":
+        """The same question to a model whose outputs are the log-odds of each class for itself."""
+        return self
+
 
 @dataclass(frozen=True)
 class Logit(Target):
@@ -48,16 +52,25 @@ class Logit(Target):
 
 @dataclass(frozen=True)
 class Probability(Target):
-    """The probability of one class: sigmoid of a single output, softmax of several."""
+    """The probability of one class: sigmoid of a single output, softmax of several.
+
+    `log_odds` says that the outputs are the log-odds of each class for itself, as scikit-learn's classifiers answer
+    here: then it is the sigmoid of the class's own. The verb knows, and sets it.
+    """
 
     index: int | Sequence[int] | Int[Tensor, " batch"] = 0
+    log_odds: bool = field(default=False, repr=False)
 
     def __call__(self, outputs: Float[Tensor, "batch outputs"]) -> Float[Tensor, " batch"]:
-        return _pick(torch.sigmoid(outputs) if outputs.shape[1] == 1 else torch.softmax(outputs, 1), self.index)
+        alone = self.log_odds or outputs.shape[1] == 1
+        return _pick(torch.sigmoid(outputs) if alone else torch.softmax(outputs, 1), self.index)
 
     def take(self, index: Int[Tensor, " examples"]) -> "Probability":
         chosen = torch.as_tensor(self.index)
-        return self if chosen.ndim == 0 else Probability(chosen[index.to(chosen.device)])
+        return self if chosen.ndim == 0 else replace(self, index=chosen[index.to(chosen.device)])
+
+    def of_log_odds(self) -> Target:
+        return replace(self, log_odds=True)
 
 
 @dataclass(frozen=True)
@@ -109,6 +122,9 @@ class Difference(Target):
     def take(self, index: Int[Tensor, " examples"]) -> Target:
         return Difference(self.this.take(index), self.that.take(index))
 
+    def of_log_odds(self) -> Target:
+        return Difference(self.this.of_log_odds(), self.that.of_log_odds())
+
 
 def _rows(outputs: Tensor) -> Tensor:
     if outputs.ndim != 2:
@@ -124,6 +140,8 @@ def _pick(outputs: Tensor, index: int | Sequence[int] | Tensor) -> Tensor:
     chosen = torch.as_tensor(index, device=outputs.device)
     if chosen.ndim and chosen.shape != outputs.shape[:1]:
         raise InputError(f"the target names {len(chosen)} classes for {len(outputs)} examples; give one per example")
-    if len(wrong := chosen[(chosen < 0) | (chosen >= outputs.shape[1])]):
-        raise InputError(f"the target asks for output {int(wrong[0])}, the model has {outputs.shape[1]} (from 0)")
+    least, most = (int(end) for end in torch.aminmax(chosen))
+    if least < 0 or most >= outputs.shape[1]:
+        wrong = least if least < 0 else most
+        raise InputError(f"the target asks for output {wrong}, the model has {outputs.shape[1]} (from 0)")
     return outputs[:, chosen] if chosen.ndim == 0 else outputs.gather(1, chosen[:, None])[:, 0]

@@ -21,7 +21,7 @@ def check_writable(path: Path) -> None:
     os.unlink(probe)
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write to a neighbour and rename, so that the file is all there or untouched.
 
     Raises `InputError` where the disk is full or the folder is closed; nothing is left behind.
@@ -29,8 +29,8 @@ def write_whole(path: Path, text: str) -> None:
     neighbour = None
     try:
         handle, neighbour = tempfile.mkstemp(dir=path.parent, prefix=".attar-")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(neighbour, 0o666 & ~_umask())

@@ -32,6 +32,6 @@ class AttentionWeights:
             parts=total / len(layers),
             owners={n: inputs.owners[n] for n in total},
             output=target(model.predict(inputs)),
-            error=exact(len(inputs)),
-            evaluations=torch.full((len(inputs),), 2),
+            error=exact(len(inputs), inputs.device),
+            evaluations=torch.full((len(inputs),), 2, device=inputs.device),
         )

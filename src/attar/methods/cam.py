@@ -1,5 +1,6 @@
 """Class activation mapping."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +21,8 @@ class CAM:
 
     One value per row (atom, bond), of an image per position of the map (`Float[Tensor, "batch height width"]`); in
     units of the target; positive supports it. Complete up to the bias.
+    The layer and the head are found where the model was not told; that they add up to the output is tried out either
+    way, and `UnsupportedError` raised where they do not.
     Misleads on deep networks: a row of the last map has seen its whole receptive field.
     Source: Zhou et al. 2016, arXiv:1512.04150, eq. 2.
     """
@@ -27,20 +30,30 @@ class CAM:
     needs: ClassVar[type] = Pooled
 
     def __call__(self, model: Pooled, inputs: Inputs, target: Target) -> Attribution:
-        if not isinstance(target, Logit):
-            raise UnsupportedError(f"CAM explains one output's logit, the target is {target!r}; ask for attar.Logit")
+        return self.each(model, inputs, (target,))[0]
+
+    def each(self, model: Pooled, inputs: Inputs, targets: Sequence[Target]) -> list[Attribution]:
+        if wrong := [target for target in targets if not isinstance(target, Logit)]:
+            raise UnsupportedError(f"CAM explains one output's logit, the target is {wrong[0]!r}; ask for attar.Logit")
+        asked = [target for target in targets if isinstance(target, Logit)]
         maps, weights = model.maps(inputs)
-        index = torch.as_tensor(target.index).expand(len(inputs))
-        by_class = weights.T[index]
-        values = Parts(
-            {n: torch.einsum("rc...,rc->r...", rows, by_class[inputs.owners[n]]) for n, rows in maps.items()}
-        )
-        output = target(model.predict(inputs))
-        return Attribution(
-            parts=values,
-            owners=inputs.owners,
-            output=output,
-            reference=output - values.per_example(inputs.owners, len(inputs)).to(output.dtype),
-            error=exact(len(inputs)),
-            evaluations=torch.full((len(inputs),), 2),
-        )
+        outputs = model.predict(inputs)
+        found = []
+        for target in asked:
+            of_class = weights.T[torch.as_tensor(target.index, device=inputs.device).expand(len(inputs))]
+            values = Parts(
+                {n: torch.einsum("rc...,rc->r...", rows, of_class[inputs.owners[n]]) for n, rows in maps.items()}
+            )
+            output = target(outputs)
+            found.append(
+                Attribution(
+                    parts=values,
+                    owners={n: inputs.owners[n] for n in values},
+                    output=output,
+                    reference=output - values.per_example(inputs.owners, len(inputs)).to(output.dtype),
+                    error=exact(len(inputs), inputs.device),
+                    evaluations=torch.full((len(inputs),), 2, device=inputs.device),
+                    layers=(model.pooled,) if model.pooled else (),
+                )
+            )
+        return found

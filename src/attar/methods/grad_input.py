@@ -1,15 +1,14 @@
 """Gradient times input."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import torch
-
 from attar.core.attribution import Attribution
-from attar.core.error import exact
 from attar.core.inputs import Inputs
-from attar.core.model import Differentiable
+from attar.core.model import Chunked, Differentiable
 from attar.core.target import Target
+from attar.methods.gradient import Gradient
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +22,10 @@ class GradInput:
 
     needs: ClassVar[type] = Differentiable
 
-    def __call__(self, model: Differentiable, inputs: Inputs, target: Target) -> Attribution:
-        output, gradient = model.differentiate(inputs, target)
-        return Attribution(
-            parts=inputs.parts * gradient,
-            owners=inputs.owners,
-            output=output,
-            error=exact(len(inputs)),
-            evaluations=torch.ones(len(inputs), dtype=torch.long),
-        )
+    def __call__(self, model: Chunked, inputs: Inputs, target: Target) -> Attribution:
+        return self.each(model, inputs, (target,))[0]
+
+    def each(self, model: Chunked, inputs: Inputs, targets: Sequence[Target]) -> list[Attribution]:
+        """Several targets, all from one forward."""
+        gradients = Gradient().each(model, inputs, targets)
+        return [replace(found, parts=inputs.parts * found.parts) for found in gradients]

@@ -29,6 +29,6 @@ class RandomValues:
             parts=draw(inputs, seed=(self.seed,), law="normal"),
             owners=inputs.owners,
             output=target(model.predict(inputs)),
-            error=exact(len(inputs)),
-            evaluations=torch.ones(len(inputs), dtype=torch.long),
+            error=exact(len(inputs), inputs.device),
+            evaluations=torch.ones(len(inputs), dtype=torch.long, device=inputs.device),
         )

@@ -32,6 +32,6 @@ class TreePaths:
             output=walk.output,
             reference=walk.root,
             unassigned=walk.absent,
-            error=exact(len(inputs)),
-            evaluations=torch.ones(len(inputs), dtype=torch.long),
+            error=exact(len(inputs), inputs.device),
+            evaluations=torch.ones(len(inputs), dtype=torch.long, device=inputs.device),
         )

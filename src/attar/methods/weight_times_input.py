@@ -29,6 +29,6 @@ class WeightTimesInput:
             owners=inputs.owners,
             output=target(model.predict(inputs)),
             reference=bias,
-            error=exact(len(inputs)),
-            evaluations=torch.ones(len(inputs), dtype=torch.long),
+            error=exact(len(inputs), inputs.device),
+            evaluations=torch.ones(len(inputs), dtype=torch.long, device=inputs.device),
         )

@@ -1,51 +1,77 @@
-"""The methods as text: the taxonomy as a tree, and one method in full, made from the code itself."""
+"""The methods as text: the taxonomy as a tree, one in full, and which fit a model; made from the code itself."""
 
 import dataclasses
-import difflib
 import inspect
-from importlib import import_module
+import textwrap
+from collections.abc import Sequence
 from typing import Any
 
-from attar.core.errors import InputError
-from attar.core.model import Attending, Differentiable, Layered, Linear, Pooled, Predictor, TreeEnsemble
+from attar.experiments.asked import method_class
+from attar.experiments.explain import Fit
 from attar.methods import METHODS, VARIANTS
 
-# What a method needs says where it stands in the taxonomy.
-BRANCHES: dict[str, tuple[type, ...]] = {
-    "by design (the model explains itself)": (Linear, TreeEnsemble),
-    "post hoc, model-specific: gradients": (Differentiable,),
-    "post hoc, model-specific: maps and attention": (Pooled, Layered, Attending),
-    "post hoc, model-agnostic: local": (Predictor,),
+_WIDTH = 100
+
+# What a method needs says where it stands in the taxonomy; the last branch takes what no other does.
+BRANCHES: dict[str, tuple[str, ...]] = {
+    "by design (the model explains itself)": ("Linear", "TreeEnsemble", "Forest"),
+    "post hoc, model-specific: gradients": ("Differentiable",),
+    "post hoc, model-specific: rules passed back through the network": ("Propagating",),
+    "post hoc, model-specific: maps and attention": ("Pooled", "Layered", "Attending", "SelfAttending"),
+    "post hoc, model-agnostic: local": ("Predictor",),
+    "others": (),
 }
-
-
-def load(name: str) -> Any:
-    """The class of a method by its name on the command line. Raises `InputError` with close names."""
-    if name not in METHODS:
-        close = difflib.get_close_matches(name, METHODS, n=1)
-        hint = f"; did you mean {close[0]}?" if close else "."
-        raise InputError(f"there is no method {name!r}{hint} There are {', '.join(METHODS)}")
-    module, attribute = METHODS[name].split(":")
-    return getattr(import_module(module), attribute)
 
 
 def method_tree() -> str:
     """Every method under what it asks of the model."""
+    branches: dict[str, list[tuple[str, Any]]] = {branch: [] for branch in BRANCHES}
+    for name in METHODS:
+        method = method_class(name)
+        branches[_branch(method.needs)].append((name, method))
     lines = []
-    for branch, needs in BRANCHES.items():
-        members = [(name, load(name)) for name in METHODS if load(name).needs in needs]
+    for branch, members in branches.items():
+        if not members:
+            continue
         lines.append(branch)
         for k, (name, method) in enumerate(members):
             stem = "└─" if k == len(members) - 1 else "├─"
             lines.append(f"{stem} {name:<22} {_first_line(method)}")
         lines.append("")
-    return "\n".join([*lines, "attar methods NAME: what it is, when it misleads, its source and options."])
+    return "\n".join(
+        [
+            *lines,
+            "attar methods NAME: what it is, when it misleads, its source and options.",
+            "attar methods --for MODEL --input FILE: which fit, what they cost, and why the others do not.",
+        ]
+    )
+
+
+def _branch(needs: type) -> str:
+    return next((branch for branch, names in BRANCHES.items() if needs.__name__ in names), list(BRANCHES)[-1])
+
+
+def method_fits(said: Sequence[str], fits: Sequence[Fit]) -> str:
+    """Which methods fit, the cheapest first, and why the others do not."""
+    fitting = sorted((fit for fit in fits if fit.reason is None), key=lambda fit: fit.evaluations or 0)
+    lines = [*said, "", f"{'fits':<24}evaluations of the model for one example, as tried on the first"]
+    for fit in fitting:
+        more = f"more than {fit.evaluations:,}" if fit.stopped else f"{fit.evaluations:,}"
+        lines.append(f"  {fit.name:<22}{more:>14}")
+    others = [fit for fit in fits if fit.reason is not None]
+    lines += ["", "does not fit"] if others else []
+    for fit in others:
+        lead = f"  {fit.name:<22}"
+        lines += textwrap.wrap(
+            fit.reason or "", _WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False
+        )
+    return "\n".join(lines)
 
 
 def method_page(name: str) -> str:
     """One method: its docstring, what it needs of a model, and its options with their defaults."""
     base, different = VARIANTS.get(name, (name, ""))
-    method = load(base)
+    method = method_class(base)
     needs = _first_line(method.needs)
     variant = [f"{base} with {different}.", ""] if different else []
     lines = [

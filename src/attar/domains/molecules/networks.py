@@ -166,7 +166,7 @@ class EdgeAttention(nn.Module):
     """Softmax of scores over the edges that arrive at the same atom: `Float[Tensor, "edges 1"]`."""
 
     def forward(self, score: Tensor, receiver: Tensor, count: int) -> Tensor:
-        top = torch.full((count,), -torch.inf, dtype=score.dtype).scatter_reduce(0, receiver, score, "amax")
+        top = score.new_full((count,), -torch.inf).scatter_reduce(0, receiver, score, "amax")
         weight = torch.exp(score - top[receiver])
         return (weight / _sum(weight[:, None], receiver, count)[receiver, 0])[:, None]
 

@@ -89,18 +89,20 @@ class WithBonds:
 
     def __call__(self, inputs: Inputs) -> Features:
         graphs = _graphs(inputs, self)
-        edges = torch.arange(len(graphs.edges))
+        edges = torch.arange(len(graphs.edges), device=graphs.device)
         ends = torch.stack([graphs.edge_index.flatten(), edges.repeat(2)]).unique(dim=1)  # a loop has one end
         features = _graph_atoms(graphs, "atom with its bonds", None)
-        shares = {**features.shares, graphs.names[1]: Share(ends[0], ends[1], torch.ones(ends.shape[1]))}
+        whole = torch.ones(ends.shape[1], device=graphs.device)
+        shares = {**features.shares, graphs.names[1]: Share(ends[0], ends[1], whole)}
         return Features(name="atoms", rule=features.rule, owner=features.owner, shares=shares)
 
 
 def _graph_atoms(graphs: Graphs, rule: str, receivers: torch.Tensor | None) -> Features:
-    atoms = torch.arange(len(graphs.nodes))
-    shares = {graphs.names[0]: Share(atoms, atoms, torch.ones(len(atoms)))}
+    atoms = torch.arange(len(graphs.nodes), device=graphs.device)
+    shares = {graphs.names[0]: Share(atoms, atoms, torch.ones(len(atoms), device=graphs.device))}
     if receivers is not None:
-        shares[graphs.names[1]] = Share(receivers, torch.arange(len(receivers)), torch.ones(len(receivers)))
+        edges = torch.arange(len(receivers), device=graphs.device)
+        shares[graphs.names[1]] = Share(receivers, edges, torch.ones(len(edges), device=graphs.device))
     return Features(name="atoms", rule=rule, owner=graphs.node_owner, shares=shares)
 
 

@@ -1,0 +1,285 @@
+"""Files that hold examples: a picture, arrays, a table → what a model is asked about."""
+
+import io
+import math
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from attar.core.errors import InputError
+from attar.core.files import PICKLES, first_bytes
+from attar.core.inputs import Inputs, Named, Tensors
+from attar.core.note import counted, listed
+from attar.core.tables import Table, read_table
+
+SUFFIXES = (".png", ".jpg", ".csv", ".tsv", ".parquet", ".npy", ".npz", ".safetensors", ".pt")
+_MOST = 1000  # examples of one file that are explained at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """How a file is read. What is left out (None) is settled by the file, and said.
+
+    A picture: `size` is (height, width), or one number for the shorter side with the middle square cut out; its numbers
+    are divided by `scale` (255), less `mean`, over `std`, one number for each channel; `grey` gives one channel;
+    `channels_last` lays it out as (height, width, channels). A table: `columns` are those that the model takes, in its
+    order. `row` is one row, counted as messages about the file do: a line of text (the header is line 1), otherwise
+    from 1.
+    """
+
+    size: tuple[int, ...] | None = None
+    scale: float | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    grey: bool = False
+    channels_last: bool = False
+    columns: tuple[str, ...] | None = None
+    row: int | None = None
+
+    def refuse(self, path: Path, kind: str, *options: str) -> None:
+        """Options that mean nothing for this kind of file."""
+        for name in options:
+            if getattr(self, name) not in (None, False):
+                raise InputError(f"{path} is {kind}: --{name.replace('_', '-')} says nothing about it; leave it out")
+
+
+_OF_PICTURES = ("size", "scale", "mean", "std", "grey", "channels_last")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Examples:
+    """Examples out of a file: `names` are what to call them, `said` what was done to read them.
+
+    `seen` is what a person sees of pictures: `Float[ndarray, "batch height width 3"]`, from 0 to 1.
+    """
+
+    inputs: Inputs
+    names: tuple[str, ...]
+    said: str
+    seen: np.ndarray | None = None
+
+
+def read_examples(
+    path: str | Path, reading: Reading, *, dtype: torch.dtype | None = None, known: Sequence[str] | None = None
+) -> Examples:
+    """The examples in a file, in the precision `dtype`; `known` are the columns that the model was fitted on.
+
+    Raises `InputError` naming the file, the row or the column. No pickle is opened.
+    """
+    path = Path(path)
+    start = first_bytes(path, suffixes=SUFFIXES)
+    if start.startswith(b"\x80") or path.suffix.lower() in PICKLES:
+        raise InputError(f"{path} is a Python pickle. Opening one can run code, so attar never does: save .npy or CSV")
+    if start.startswith((b"\x89PNG", b"\xff\xd8\xff")):
+        reading.refuse(path, "a picture", "columns", "row")
+        return _picture(path, reading, dtype)
+    arrays = _arrays(path, start)
+    if arrays is not None:
+        reading.refuse(path, "a file of arrays", "columns", *_OF_PICTURES)
+        return _of_arrays(path, arrays, reading, dtype)
+    reading.refuse(path, "a table", *_OF_PICTURES)
+    return _of_table(read_table(path), reading, dtype, known)
+
+
+# --- pictures ---
+
+
+def _picture(path: Path, reading: Reading, dtype: torch.dtype | None) -> Examples:
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as file:
+            picture = ImageOps.exif_transpose(file)
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as problem:
+        raise InputError(f"{path} is a picture that is damaged or cut short: copy or download it again") from problem
+    if picture.mode.startswith(("I", "F")):
+        raise InputError(
+            f"{path} has more than 8 bits for a channel, which would be cut off: save it as .npy of floats"
+        )
+    said = [f"{picture.height} x {picture.width} pixels"]
+    if "A" in picture.getbands() or "transparency" in picture.info:
+        clear = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
+        said.append("laid on white where it is transparent")
+    picture = picture.convert("L" if reading.grey else "RGB")
+    said += ["grey"] if reading.grey else []
+    if reading.size is not None:
+        picture, how = _resized(picture, reading.size)
+        said.append(how)
+    pixels = np.asarray(picture, dtype=np.float64)
+    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+    scale = 255.0 if reading.scale is None else reading.scale
+    values = pixels / scale
+    said += [f"divided by {scale:g}"] if scale != 1 else []
+    for name, numbers in (("mean", reading.mean), ("std", reading.std)):
+        if numbers is not None and len(numbers) not in (1, pixels.shape[2]):
+            raise InputError(f"--{name} gives {len(numbers)} numbers for {pixels.shape[2]} channels; give one for each")
+    if reading.mean is not None:
+        values = values - np.array(reading.mean)
+        said.append(f"less the mean {_spelt(reading.mean)}")
+    if reading.std is not None:
+        values = values / np.array(reading.std)
+        said.append(f"over the deviation {_spelt(reading.std)}")
+    if not reading.channels_last:
+        values = values.transpose(2, 0, 1)
+    tensor = torch.from_numpy(np.ascontiguousarray(values))[None].to(dtype or torch.float32)
+    seen = np.broadcast_to(pixels / 255, (*pixels.shape[:2], 3))[None]
+    return Examples(inputs=Tensors(tensor), names=(path.name,), said=", ".join(said), seen=seen)
+
+
+def _resized(picture: Any, size: tuple[int, ...]) -> tuple[Any, str]:
+    from PIL import Image
+
+    height, width = size if len(size) == 2 else size * 2
+    if len(size) == 2:
+        return picture.resize((width, height), Image.Resampling.BILINEAR), f"resized to {height} x {width}"
+    shorter = min(picture.size)
+    tall, wide = round(picture.height * height / shorter), round(picture.width * width / shorter)
+    resized = picture.resize((wide, tall), Image.Resampling.BILINEAR)
+    left, top = (wide - width) // 2, (tall - height) // 2
+    return resized.crop((left, top, left + width, top + height)), (
+        f"resized to {tall} x {wide}, the middle {height} x {width} cut out"
+    )
+
+
+def _spelt(numbers: Sequence[float]) -> str:
+    return ", ".join(f"{number:g}" for number in numbers)
+
+
+# --- arrays ---
+
+
+def _arrays(path: Path, start: bytes) -> Mapping[str, Tensor] | None:
+    """Arrays by name (one without a name is called input), or None for a file that holds none."""
+    if start.startswith(b"\x93NUMPY"):
+        return {"input": _tensor(path, _loaded_by_numpy(path))}
+    if path.suffix.lower() == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(str(path))
+        except SafetensorError as problem:
+            raise InputError(f"{path} is no safetensors file: {problem}") from problem
+    if not start.startswith(b"PK\x03\x04") or not zipfile.is_zipfile(path):
+        return None
+    with zipfile.ZipFile(path) as archive:
+        members = archive.namelist()
+    if any(name.endswith(".npy") for name in members):
+        archive = _loaded_by_numpy(path)
+        return {name: _tensor(path, archive[name]) for name in archive.files}
+    return _saved_by_torch(path) if any(name.endswith("data.pkl") for name in members) else None
+
+
+def _loaded_by_numpy(path: Path) -> Any:
+    try:
+        return np.load(io.BytesIO(path.read_bytes()), allow_pickle=False)
+    except (ValueError, OSError, EOFError) as problem:
+        raise InputError(
+            f"{path} holds pickled objects or is damaged, expected plain numbers: save it with np.save of a float array"
+        ) from problem
+
+
+def _tensor(path: Path, array: np.ndarray) -> Tensor:
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{path} holds {array.dtype}, expected numbers")
+    return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=True))
+
+
+def _saved_by_torch(path: Path) -> Mapping[str, Tensor]:
+    try:
+        held = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as problem:  # an UnpicklingError, or whatever a damaged file makes torch raise
+        raise InputError(
+            f"{path} holds a pickled object and not only tensors. Opening it can run code, so attar never does: save "
+            "the tensor with torch.save, or as .npy"
+        ) from problem
+    arrays = {"input": held} if isinstance(held, Tensor) else held
+    if not isinstance(arrays, Mapping) or not arrays or not all(isinstance(each, Tensor) for each in arrays.values()):
+        raise InputError(f"{path} holds a {type(held).__name__}, expected a tensor or tensors by name")
+    return arrays
+
+
+def _of_arrays(path: Path, arrays: Mapping[str, Tensor], reading: Reading, dtype: torch.dtype | None) -> Examples:
+    if flat := [name for name, array in arrays.items() if not array.ndim or not len(array)]:
+        raise InputError(f"{flat[0]} in {path} has no examples; the first axis runs over examples")
+    fitting = {n: a.to(dtype) if a.is_floating_point() and dtype is not None else a for n, a in arrays.items()}
+    inputs = Tensors(next(iter(fitting.values()))) if len(fitting) == 1 else Named(fitting)
+    kept, note = _chosen(path.name, np.arange(1, len(inputs) + 1), reading.row, "example")
+    shapes = " and ".join(f"{name} {tuple(array.shape)}" for name, array in arrays.items())
+    names = tuple(f"example {k + 1}" for k in kept)
+    return Examples(inputs=inputs.take(torch.from_numpy(kept)), names=names, said=shapes + note)
+
+
+# --- tables ---
+
+
+def _of_table(table: Table, reading: Reading, dtype: torch.dtype | None, known: Sequence[str] | None) -> Examples:
+    kept, note = _chosen(table.source, table.rows, reading.row, table.noun)
+    chosen = reading.columns or known
+    if chosen is None:
+        names = [name for name, cells in table.columns.items() if _are_numbers(cells)]
+        if not names:
+            raise InputError(f"{table.source} has no column of numbers. {table.listed_columns()}.")
+        left_out = [name for name in table.columns if name not in names]
+        note += f", without {listed(left_out, most=3)} (no numbers)" if left_out else ""
+    else:
+        names = [table.find(name, role="input") for name in chosen]
+    values = np.array([[_number(table, name, k) for name in names] for k in kept])
+    tensor = torch.from_numpy(values).to(dtype or torch.float64)
+    inputs = Tensors(tensor, tuple(names), _frames() if known is not None else None)
+    said = f"{counted(len(table), table.noun)}, {counted(len(names), 'column')}{note}"
+    return Examples(inputs=inputs, names=tuple(f"{table.noun} {table.rows[k]}" for k in kept), said=said)
+
+
+def _frames() -> Any:
+    """The library of data frames that is here; an estimator that was fitted on one asks for one."""
+    import narwhals as nw
+
+    for library in (nw.Implementation.PANDAS, nw.Implementation.POLARS):
+        try:
+            library.to_native_namespace()
+        except ImportError:
+            continue
+        return library
+    return None
+
+
+def _are_numbers(cells: Sequence[str]) -> bool:
+    """Whether all that is written in a column is; what is missing is said when its row is read."""
+    written = [cell for cell in cells if cell.strip()]
+    try:
+        return bool([float(cell) for cell in written])
+    except ValueError:
+        return False
+
+
+def _number(table: Table, column: str, place: int) -> float:
+    cell = table.columns[column][place]
+    where = f"{table.source}, {table.noun} {table.rows[place]}, column {column!r}"
+    if not cell.strip():
+        raise InputError(f"{where} is empty: fill it in, or leave the row or the column out")
+    try:
+        number = float(cell)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise InputError(f"{where} holds {cell!r}, expected a finite number: encode it or leave it out")
+    return number
+
+
+def _chosen(source: str, rows: np.ndarray, row: int | None, noun: str) -> tuple[np.ndarray, str]:
+    """The places of the asked row, or of all up to a limit; and what to say of it."""
+    if row is None:
+        few = np.arange(min(len(rows), _MOST))
+        return few, f", the first {_MOST:,} (name one with --row)" if len(few) < len(rows) else ""
+    place = np.flatnonzero(rows == row)
+    if not len(place):
+        raise InputError(f"{source} has no {noun} {row}; there are {rows[0]} to {rows[-1]} (--row counts as they do)")
+    return place, f", of which {noun} {row}"

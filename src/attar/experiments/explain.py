@@ -1,0 +1,242 @@
+"""What `attar explain` and `attar methods --for` do: a model file and an input file → attributions, or what fits."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from attar.adapters.examples import Examples, Reading, read_examples
+from attar.adapters.saved import Saved, open_model
+from attar.core.attribution import Attribution
+from attar.core.errors import AttarError, InputError
+from attar.core.inputs import Inputs, Tensors
+from attar.core.method import Method, needs_of
+from attar.core.model import Chunked, Differentiable, Linear, TreeEnsemble, lacks, told
+from attar.core.note import counted
+from attar.core.target import Logit, Predicted, Target
+from attar.experiments.asked import method_class, methods_of
+from attar.methods import METHODS
+from attar.verb import attribute
+
+_ONE_BY_ONE, _CUTS, _CHANNELS = 1024, 14, 4  # entries, windows along an axis, at most so many channels
+_TOGETHER = 64  # examples in one call of the model
+_TRIED, _SECONDS = 2000, 2.0  # evaluations, and how long, that one method may be tried for to see what it costs
+
+# What is asked where no method is named: the first that fits the model, and why.
+_USUAL: tuple[tuple[type, str, str], ...] = (
+    (Linear, "weight-times-input", "the model is linear"),
+    (TreeEnsemble, "tree-paths", "the model is a tree"),
+    (Differentiable, "integrated-gradients", "the model has gradients"),
+)
+_OTHERWISE = ("occlusion", "the model can only be asked")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A model file, an input file, and how to open them; `explain` and `fitting` answer it."""
+
+    model: Path
+    input: Path
+    reading: Reading = field(default_factory=Reading)
+    module: str | None = None
+    arguments: Mapping[str, Any] | None = None
+    trusted: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    channels: int | None = None
+    at: str | None = None
+    output: str | None = None
+    batch_size: int | None = None
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Opened:
+    """Both files open: the model answers for the examples; `outputs` are its answers."""
+
+    question: Question
+    model: Any
+    examples: Examples
+    outputs: Tensor
+    said: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Explained:
+    """The answers: an attribution for each method, what was opened and how, in sentences."""
+
+    opened: Opened
+    methods: Mapping[str, Method]
+    found: Mapping[str, Attribution]
+    said: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """Whether a method fits: `evaluations` for one example (at least so many where `stopped`), or why it does not."""
+
+    name: str
+    evaluations: int | None = None
+    stopped: bool = False
+    reason: str | None = None
+
+
+def opened(question: Question) -> Opened:
+    """Open both files and ask the model once. Raises `InputError` where it does not take these inputs."""
+    saved: Saved = open_model(
+        question.model,
+        module=question.module,
+        arguments=question.arguments,
+        trusted=question.trusted,
+        layers=question.layers,
+        channels=question.channels,
+        by_layer=question.at is not None,
+        output=question.output,
+    )
+    estimator = getattr(saved.model, "estimator", None)
+    known = getattr(estimator, "feature_names_in_", None)
+    examples = read_examples(
+        question.input,
+        question.reading,
+        dtype=getattr(saved.model, "dtype", None),
+        known=None if known is None else tuple(map(str, known)),
+    )
+    outputs = _asked(saved.model, examples.inputs, question.batch_size)
+    per = counted(outputs.shape[1], "output") if outputs.ndim == 2 else f"outputs {tuple(outputs.shape[1:])}"
+    said = (f"model: {question.model.name}, {saved.kind}, {per}", f"input: {question.input.name}, {examples.said}")
+    return Opened(question=question, model=saved.model, examples=examples, outputs=outputs, said=said)
+
+
+def explain(
+    question: Question,
+    target: Target,
+    methods: Sequence[str] | None = None,
+    options: Sequence[str] = (),
+    seed: int | None = None,
+) -> Explained:
+    """An attribution by each method, the usual one for the model where none is named."""
+    made = None if methods is None else methods_of(methods, options, seed)  # before anything is opened
+    both = opened(question)
+    said = list(both.said)
+    if made is None:
+        name, why = usual(both.model, target)
+        settled = name != "occlusion" or any(option.startswith("by=") for option in options)
+        windows = None if settled else _windows(both.examples.inputs)
+        made = methods_of([name], [*([] if windows is None else [f"by={windows}"]), *options], seed)
+        by = "" if windows is None else f" by windows of {windows}"
+        said.append(f"method: {name}{by}, because {why} (others: attar methods --for)")
+    if seed is not None and not any(hasattr(method, "seed") for method in made.values()):
+        said.append("seed: of no use here, for nothing is drawn")
+    said.append(f"target: {_target_said(target, both)}")
+    found = {
+        name: attribute(
+            both.model, both.examples.inputs, method, target, at=question.at, batch_size=question.batch_size
+        )
+        for name, method in made.items()
+    }
+    return Explained(opened=both, methods=made, found=found, said=tuple(said))
+
+
+def usual(model: Any, target: Target) -> tuple[str, str]:
+    """The method that is asked where none is named, and why."""
+    if not isinstance(target, Logit | Predicted) and any(lacks(model, each) is None for each in (Linear, TreeEnsemble)):
+        return "occlusion", "the target is more than one output of a model that explains one"
+    fitting = ((name, why) for protocol, name, why in _USUAL if lacks(model, protocol) is None)
+    return next(fitting, _OTHERWISE)
+
+
+def _windows(inputs: Inputs) -> str | None:
+    """Windows that cut each long axis of a picture or signal into a few, where taking entries one by one costs much."""
+    axes = tuple(inputs.values.shape[1:]) if isinstance(inputs, Tensors) else ()
+    if len(axes) < 2 or math.prod(axes) <= _ONE_BY_ONE:
+        return None
+    long = axes if axes[-1] <= _CHANNELS else axes[1:]  # channels go along whole, wherever they stand
+    return "x".join(str(size if size <= _CHANNELS else math.ceil(size / _CUTS)) for size in long)
+
+
+def fitting(question: Question) -> tuple[Opened, list[Fit]]:
+    """Every method, tried on the first example: what it costs there, or why it does not fit."""
+    both = opened(question)
+    return both, [_tried(name, both) for name in METHODS]
+
+
+def _tried(name: str, both: Opened) -> Fit:
+    one = both.examples.inputs.take(torch.zeros(1, dtype=torch.long, device=both.examples.inputs.device))
+    asked = _Counted(both.model, both.question.batch_size or _TOGETHER)
+    try:
+        method = method_class(name)()
+        for needs in needs_of(method):
+            asked.model = told(asked.model, needs, one)
+            if reason := lacks(asked.model, needs):
+                return Fit(name=name, reason=f"needs {needs.__name__}: {reason}")
+        found = method(asked, one, Predicted().resolve(both.outputs[:1]))
+    except _EnoughSeen:
+        return Fit(name=name, evaluations=asked.asked, stopped=True)
+    except AttarError as problem:
+        return Fit(name=name, reason=str(problem))
+    except Exception as problem:  # one that breaks must not hide what the others say
+        return Fit(name=name, reason=f"it failed with {_one_line(problem)}")
+    return Fit(name=name, evaluations=int(found.evaluations[0]) + 1)
+
+
+class _EnoughSeen(Exception):
+    """A method asks for more than it may be tried for."""
+
+
+@dataclass
+class _Counted(Chunked):
+    """A model that stops being asked after so many evaluations or seconds."""
+
+    asked: int = 0
+    since: float = field(default_factory=time.monotonic)
+
+    def _asked(self, inputs: Inputs, ask: Callable[[Inputs, Tensor], Any]) -> list[Any]:
+        def counting(chunk: Inputs, index: Tensor) -> Any:
+            if self.asked + len(chunk) > _TRIED or time.monotonic() - self.since > _SECONDS:
+                raise _EnoughSeen
+            self.asked += len(chunk)
+            return ask(chunk, index)
+
+        return super()._asked(inputs, counting)
+
+
+def _asked(model: Any, inputs: Inputs, size: int | None) -> Tensor:
+    """The model's answers. Whatever it raises about these inputs is said in one line."""
+    one = torch.zeros(1, dtype=torch.long, device=inputs.device)
+    shape = " and ".join(f"{name} {tuple(array.shape[1:])}" for name, array in inputs.parts.items())
+    try:
+        model.predict(inputs.take(one))
+    except AttarError:
+        raise
+    except Exception as problem:  # the model is the user's: it may raise anything
+        raise InputError(
+            f"the model does not take an example of shape {shape}: {_one_line(problem)}; see --size, --columns and the "
+            "other options for the input"
+        ) from problem
+    try:
+        model.predict(inputs.take(one.expand(3)))
+    except Exception as problem:
+        raise InputError(
+            f"the model answers for one example and not for three at once ({_one_line(problem)}): save it with a free "
+            "batch axis, as in torch.export.export(…, dynamic_shapes=({0: torch.export.Dim('batch')},))"
+        ) from problem
+    return Chunked(model, size or _TOGETHER).predict(inputs)
+
+
+def _target_said(target: Target, both: Opened) -> str:
+    if not isinstance(target, Predicted) or both.outputs.ndim != 2:
+        return repr(target)
+    if both.outputs.shape[1] == 1:
+        return "the only output"
+    predicted = both.outputs.argmax(1)
+    if len(predicted.unique()) == 1:
+        return f"output {int(predicted[0])}, which is predicted"
+    return "for each example the output that is predicted for it"
+
+
+def _one_line(problem: Exception) -> str:
+    text = " ".join(f"{type(problem).__name__}: {problem}".split())
+    return text if len(text) <= 200 else text[:199] + "…"
