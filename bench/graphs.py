@@ -35,7 +35,7 @@ class Network(nn.Module):
         self.layers = nn.ModuleList([GCNConv(len(ATOM_FEATURES), 64), GCNConv(64, 64), GCNConv(64, 64)])
         self.head = nn.Linear(64, 1)
 
-    def forward(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor | None, batch: Tensor) -> Tensor:
+    def forward(self, x: Tensor, edge_index: Tensor, _: Tensor | None, batch: Tensor) -> Tensor:
         for layer in self.layers:
             x = torch.relu(layer(x, edge_index))
         return self.head(global_add_pool(x, batch))

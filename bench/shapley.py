@@ -197,6 +197,9 @@ def race(name: str, game: Game) -> None:
         cheapest(game, [ours(Shapley(tolerance=t), f"tolerance={t}") for t in TOLERANCES]),
         cheapest(game, [ours(Shapley(tolerance=t), f"tolerance={t}", 8192) for t in TOLERANCES]),
         cheapest(game, [ours(Shapley(tolerance=t, estimator=Permutations()), f"tolerance={t}") for t in TOLERANCES]),
+        cheapest(
+            game, [ours(Shapley(tolerance=t, estimator=Permutations()), f"tolerance={t}", 8192) for t in TOLERANCES]
+        ),
         cheapest(game, [permutation_explainer(orders) for orders in ORDERS]),
     ]
     for racer in (kernel_explainer("auto"), kernel_explainer("auto", l1_reg=False)):
@@ -206,11 +209,12 @@ def race(name: str, game: Game) -> None:
     for (racer, error), spent in zip(entries, times, strict=True):
         missed = " " if error <= game.target else "!"
         print(f"{racer.name:<34} {racer.setting:<20} {error:>7.1e}{missed} {spent:>8.3f}   {times[0] / spent:.1f} x")
-    zeros = float((entries[5][0].explain(game, 0) == 0).mean() * game.rows.shape[1])
+    zeros = float((entries[6][0].explain(game, 0) == 0).mean() * game.rows.shape[1])
     print(f"! misses the error asked for.  shap's default sets {zeros:.0f} of {game.rows.shape[1]} values to zero.")
-    for at, setting in ((1, "default"), (2, "batch_size=8192")):
-        verdict = "met" if times[0] / times[at] >= 5 and entries[at][1] <= game.target else "lost"
-        print(f"target: 5 x less CPU than shap with l1_reg off at this error; {setting}: {verdict}")
+    for setting, own in (("as it comes", [1]), ("the best of our settings", [1, 2, 3, 4])):
+        ratio = max(times[0] / times[at] for at in own if entries[at][1] <= game.target)
+        verdict = "met" if ratio >= 5 else "lost"
+        print(f"target 5 x less CPU than shap with l1_reg off; {setting}: {ratio:.1f} x, {verdict}")
 
 
 def intervals(name: str, game: Game) -> None:

@@ -6,7 +6,7 @@
 
 A number with decimals may differ by one in its last place, and … stands for anything. Other languages (sh, csv) are
 only shown. `<!-- skip: next -->` leaves the next block out; `<!--- invisible-code-block: python … -->` is run and not
-shown: it draws the page's figure with the names in `figures.py`. One item to a page, so that pages can run side by side.
+shown: it draws the page's figure with the names in `figures.py`. One item to a page, so that pages run side by side.
 `ATTAR_DOCS=write python -m pytest docs README.md` writes into the pages what their blocks print now.
 """
 

@@ -283,7 +283,7 @@ def test_an_answer_that_depends_on_batch_statistics_is_refused(method: Method) -
 
 
 @pytest.mark.parametrize("method", [GradInput(), Occlusion()])
-@pytest.mark.parametrize("rows", [1, 6])
+@pytest.mark.parametrize("rows", [1, 2, 3, 6])
 def test_an_answer_that_depends_on_the_company_is_refused(method: Method, rows: int) -> None:
     with pytest.raises(UnsupportedError, match=COUPLED):
         attribute(lambda x: (x / x.norm(dim=0)).sum(1), table()[:rows], Occlusion())
@@ -312,7 +312,7 @@ def test_asked_one_at_a_time_nothing_can_be_company() -> None:
 def test_an_answer_that_changes_from_call_to_call_is_refused(size: int | None) -> None:
     said = r"the model answers differently when asked again \(dropout that does not heed eval\(\), sampling\?\)"
     with pytest.raises(UnsupportedError, match=said):
-        attribute(Formula(lambda x: F.dropout(x, 0.5, training=True)), table(), GradInput(), batch_size=size)
+        attribute(Formula(lambda x: F.dropout(x, 0.5, training=True)), numbers(3, 64), GradInput(), batch_size=size)
     with pytest.raises(UnsupportedError, match=said):
         attribute(lambda x: x + torch.randn_like(x), table(), Occlusion(), batch_size=size)
 

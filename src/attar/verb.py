@@ -212,10 +212,10 @@ def _alone(model: Chunked, inputs: Inputs, outputs: Tensor) -> None:
 
     Gradients are summed over a batch and copies of an example share one, so either would be silently wrong.
     """
-    # The second is another example if there is one, and half of the first otherwise.
+    # The second is an example that the first was not asked with, if there may be one, and half of the first otherwise.
     last = len(inputs) - 1
-    pair = inputs.take(torch.tensor([0, last], device=inputs.device))
-    if last == 0:
+    pair = inputs.take(torch.tensor([0, last if last > 1 else 0], device=inputs.device))
+    if last < 2:
         owners = pair.owners
         pair = pair.replace(Parts({n: torch.where(_first(owners[n], a), a, a / 2) for n, a in pair.parts.items()}))
     by_two = Chunked(model.model, min(model.size, 2))  # where one is asked at a time no other can matter
@@ -223,7 +223,7 @@ def _alone(model: Chunked, inputs: Inputs, outputs: Tensor) -> None:
     # What differs by more than rounding (convolutions on an accelerator keep 10 bits of single precision).
     slack = max(torch.finfo(outputs.dtype).eps ** 0.5, 3e-3 if outputs.dtype == torch.float32 else 0.0)
     if bool(((answers[0] - outputs[0]).abs() > slack * outputs.abs().max().clamp(min=1e-6)).any()):
-        if torch.equal(by_two.predict(pair)[0], answers[0]):
+        if torch.equal(by_two.predict(pair), answers):
             raise UnsupportedError(
                 "the model's answer about an example depends on the others in its batch (batch statistics?): an "
                 "attribution would too; use running statistics, or give a function that asks one example at a time"

@@ -86,7 +86,7 @@ def test_score_cam_is_a_loop_over_channels(softmax: bool, batch_size: int | None
         with torch.no_grad():
             maps = cut[1](cut[0](image[None]))[0]
         close(values, score_cam(maps, image, score, softmax=softmax))
-    assert found.evaluations.tolist() == [5 + 2 + (not softmax) + 1] * 4
+    assert found.evaluations.tolist() == [5 + 2 + (not softmax)] * 4
 
 
 def test_score_cam_of_a_graph_masks_its_nodes() -> None:

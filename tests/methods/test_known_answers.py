@@ -250,7 +250,7 @@ def test_occlusion_of_a_tensor_is_a_loop_over_its_entries(name: str, filling: fl
         without[(slice(None), *place)] = filling
         expected[(slice(None), *place)] = whole - predict(Tensors(without))[:, 0]
     close(found.values, expected)
-    assert found.evaluations.tolist() == [x[0].numel() + 2] * len(x)
+    assert found.evaluations.tolist() == [x[0].numel() + 1] * len(x)
 
 
 @pytest.mark.parametrize("name", ["mpnn", "pyg-gcn", "bag-mlp", "tree-on-rows"])
@@ -323,7 +323,7 @@ def test_occlusion_by_groups_takes_a_group_away_at_once() -> None:
     drops = [predict(Tensors(x))[:, 0] - predict(Tensors(x * (group != k)))[:, 0] for k in (0, 1)]
     close(found.parts["halves"], torch.stack(drops, 1).flatten())
     assert found.owners["halves"].tolist() == [k for k in range(6) for _ in range(2)]
-    assert found.evaluations.tolist() == [2 + 2] * 6
+    assert found.evaluations.tolist() == [2 + 1] * 6
 
 
 def test_occlusion_of_an_example_that_has_no_parts() -> None:
@@ -449,9 +449,10 @@ def _deaf(x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("name", SEES_ENTRIES)
 def test_a_feature_that_the_model_does_not_hear_gets_nothing(name: str) -> None:
-    values = attribute(Formula(_deaf), table(), every_method()[name]).values
-    assert torch.equal(values[:, DUMMY], torch.zeros(6, dtype=torch.float64))
-    assert bool((values[:, :DUMMY] != 0).all())
+    found = attribute(Formula(_deaf), table(), every_method()[name])
+    slack = 0.0 if found.standard_error is None else 5 * found.standard_error["input"][:, DUMMY] + 1e-15
+    assert bool((found.values[:, DUMMY].abs() <= slack).all())
+    assert bool((found.values[:, :DUMMY] != 0).all())
 
 
 @pytest.mark.parametrize("method", [WeightTimesInput(), GradInput(), TreePaths(), Occlusion()])

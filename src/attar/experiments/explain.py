@@ -165,7 +165,7 @@ def fitting(question: Question) -> tuple[Opened, list[Fit]]:
 
 def _tried(name: str, both: Opened) -> Fit:
     one = both.examples.inputs.take(torch.zeros(1, dtype=torch.long, device=both.examples.inputs.device))
-    asked = _Counted(both.model, both.question.batch_size or _TOGETHER)
+    asked = _Counted(both.model, both.question.batch_size or _TOGETHER, answered=(one, both.outputs[:1]))
     try:
         method = method_class(name)()
         for needs in needs_of(method):
@@ -179,7 +179,7 @@ def _tried(name: str, both: Opened) -> Fit:
         return Fit(name=name, reason=str(problem))
     except Exception as problem:  # one that breaks must not hide what the others say
         return Fit(name=name, reason=f"it failed with {_one_line(problem)}")
-    return Fit(name=name, evaluations=int(found.evaluations[0]) + 1)
+    return Fit(name=name, evaluations=int(found.evaluations[0]) + (not asked.reused))
 
 
 class _EnoughSeen(Exception):

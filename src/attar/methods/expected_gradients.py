@@ -186,9 +186,8 @@ class _Sums:
         return self._per_draw(self.second.map(torch.sqrt))
 
     def bound(self) -> Float[Tensor, " batch"]:
-        width = torch.from_numpy(stdtrit(self.strata.cpu().numpy(), 0.975)).to(self.strata.device)
         total = self.standard_error().per_example(self.owners, len(self.strata))
-        return total * width.to(total)
+        return total * torch.from_numpy(stdtrit(self.strata.cpu().numpy(), 0.975)).to(total)
 
     def stop(self, tolerance: float) -> None:
         size = self.values().abs().per_example(self.owners, len(self.strata))

@@ -14,13 +14,14 @@ from attar.core.attribution import Attribution
 from attar.core.error import Error
 from attar.core.inputs import Inputs, owned
 from attar.core.model import Chunked
-from attar.core.parts import Parts, precise
+from attar.core.parts import Parts, placed, precise
 from attar.core.target import Target
 from attar.methods.quadrature import added, rule
 
 FEWEST = len(rule(0).nodes)  # gradient evaluations
 
 _RESIDUALS = 3.0  # completeness residuals, below which no error of a smooth path is said to be
+_OF_TAIL = 0.08  # of the last two coefficients, the error where they do not fall by a factor each
 _CALM = 0.85  # of all that slopes change by, how much they turn from gap to gap; about 1.1 where jumps are random
 _FAR = 7.0  # tolerances that make up the error where the nodes of level 1 would all be needed, or more
 _DRAWS = 64  # ways to place the jumps
@@ -290,25 +291,26 @@ def _by_rules(now: _Sampled) -> tuple[_Found, Bool[Tensor, " examples"]]:
     known, nodes = rule(now.level), len(now.t)
     sums = now.combined(_judging(now.level))
     parts = sums.map(lambda array: array[0])
-    size, first, second, *apart = now.per_example(sums.map(torch.abs))
-    rates, turns = torch.stack(apart[: nodes - 1]).sum(0), torch.stack(apart[nodes - 1 :]).sum(0)
+    size, first, second, *others = now.per_example(sums.map(torch.abs))
+    (last, near, far, further), rates, turns = others[:4], others[4 : nodes + 3], others[nodes + 3 :]
     residual = now.values[-1] - now.values[0] - now.per_example(parts.map(lambda array: array[None]))[0]
     decay = second / first.clamp(min=torch.finfo(first.dtype).tiny)
-    further = decay.clamp(max=1) ** known.power
-    if now.level:  # decay this slow may be a power of the steps, as where only the second derivative jumps
-        further = torch.maximum(further, decay**2 / known.slowest)
-    error = torch.maximum(second * further, _RESIDUALS * residual.abs())
-    smooth = ((decay <= known.slowest) & (turns < _CALM * rates)) | (second <= _rounding(now, size))
+    error = torch.maximum(second * decay.clamp(max=1) ** known.power, _RESIDUALS * residual.abs())
+    # As where only a higher derivative jumps: the polynomials' coefficients do not fall by a factor each.
+    flat = last + near > known.flattest * (far + further)
+    error = torch.where(flat, torch.maximum(error, _OF_TAIL * (last + near)), error)
+    calm = torch.stack(turns).sum(0) < _CALM * torch.stack(rates).sum(0)
+    smooth = ((decay <= known.slowest) & calm) | (second <= _rounding(now, size))
     return _Found(parts, error, size), smooth
 
 
 @cache
 def _judging(level: int) -> Float[np.ndarray, "sums nodes"]:
-    """The best rule, how far the two others are from it, the rate of change in each gap and from gap to gap."""
+    """The best rule, how far the others are from it, the tail, the rate of change in each gap and from gap to gap."""
     coarse, middle, fine = rule(level).weights
     nodes = rule(level).nodes
     rates = np.diff(np.eye(len(nodes)), axis=0) / np.diff(nodes)[:, None]
-    return np.vstack([fine, coarse - fine, middle - fine, rates, np.diff(rates, axis=0)])
+    return np.vstack([fine, coarse - fine, middle - fine, rule(level).tail, rates, np.diff(rates, axis=0)])
 
 
 def _by_jumps(now: _Sampled) -> tuple[_Found, Float[Tensor, "gaps examples"]]:
@@ -378,7 +380,7 @@ def _eps(now: _Sampled) -> float:
 
 
 def _everywhere(nodes: np.ndarray, examples: Tensor) -> Float[Tensor, "nodes examples"]:
-    return precise(torch.tensor(nodes, device=examples.device))[:, None].expand(-1, len(examples))
+    return placed(torch.tensor(nodes), examples.device)[:, None].expand(-1, len(examples))
 
 
 def _perhaps_smooth(now: _Sampled, found: _Found, tolerance: float) -> Bool[Tensor, " examples"]:
@@ -411,6 +413,6 @@ def _split(now: _Sampled, weight: Tensor, fresh: int) -> Float[Tensor, "fresh ex
     smooth can go on from it; else the middle."""
     heaviest = weight.argsort(dim=0, descending=True, stable=True)[:fresh]
     left, right = now.t.gather(0, heaviest), now.t.gather(0, heaviest + 1)
-    nodes = precise(torch.tensor([*added(1), 2.0], device=left.device))
+    nodes = torch.tensor([*added(1), 2.0]).to(left)
     inside = nodes[torch.searchsorted(nodes, left, right=True)]
     return torch.where(inside < right, inside, (left + right) / 2)

@@ -21,8 +21,10 @@ class Rule:
 
     nodes: Float[np.ndarray, " nodes"]
     weights: Float[np.ndarray, "3 nodes"]
+    tail: Float[np.ndarray, "4 nodes"]
     power: float
     slowest: float
+    flattest: float
 
 
 @cache
@@ -33,12 +35,18 @@ def rule(level: int) -> Rule:
     Source: Gander & Gautschi 2000, BIT 40, 84; Clenshaw & Curtis 1960, Numer. Math. 2, 197.
     """
     if level == 0:
-        return _nested(_symmetric(_LOBATTO, [0]), [_symmetric([0]), _symmetric(_LOBATTO[1:])], power=2.5, slowest=0.3)
+        return _nested(
+            _symmetric(_LOBATTO, [0]),
+            [_symmetric([0]), _symmetric(_LOBATTO[1:])],
+            power=2.5,
+            slowest=0.3,
+            flattest=0.3,
+        )
     if level == 1:
         fine = _symmetric(_LOBATTO, _KRONROD, [0])
-        return _nested(fine, [_symmetric(_LOBATTO[1:]), rule(0).nodes], power=1.4, slowest=0.2)
+        return _nested(fine, [_symmetric(_LOBATTO[1:]), rule(0).nodes], power=1.3, slowest=0.2, flattest=0.55)
     fine, middle, coarse = (_clenshaw_curtis(2 ** (level + k)) for k in (3, 2, 1))
-    return _nested(fine, [coarse, middle], power=1.0, slowest=0.2, beside=rule(level - 1).nodes)
+    return _nested(fine, [coarse, middle], power=1.0, slowest=0.2, flattest=0.5, beside=rule(level - 1).nodes)
 
 
 @cache
@@ -47,14 +55,13 @@ def added(level: int) -> Float[np.ndarray, " nodes"]:
     return rule(level).nodes[~_among(rule(level).nodes, rule(level - 1).nodes)]
 
 
-def _nested(
-    fine: np.ndarray, judges: list[np.ndarray], *, power: float, slowest: float, beside: np.ndarray | None = None
-) -> Rule:
+def _nested(fine: np.ndarray, judges: list[np.ndarray], beside: np.ndarray | None = None, **known: float) -> Rule:
     nodes = fine if beside is None else np.sort(np.r_[fine, beside[~_among(beside, fine)]])
-    weights = np.zeros((3, len(nodes)))
+    weights, tail = np.zeros((3, len(nodes))), np.zeros((4, len(nodes)))
     for row, own in zip(weights, [*judges, fine], strict=True):
-        row[_among(nodes, own)] = _weights(own)
-    return Rule(nodes, weights, power, slowest)
+        row[_among(nodes, own)] = _coefficients(own)[0]
+    tail[:, _among(nodes, fine)] = _coefficients(fine)[:-5:-1]
+    return Rule(nodes, weights, tail, **known)
 
 
 def _among(nodes: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -71,7 +78,6 @@ def _clenshaw_curtis(gaps: int) -> np.ndarray:
     return np.sin(np.arange(gaps + 1) * (np.pi / (2 * gaps))) ** 2
 
 
-def _weights(nodes: np.ndarray) -> np.ndarray:
-    """Those that integrate every polynomial exactly that the nodes determine."""
-    basis = legendre.legvander(2 * nodes - 1, len(nodes) - 1)
-    return np.linalg.solve(basis.T, np.eye(len(nodes))[0])
+def _coefficients(nodes: np.ndarray) -> Float[np.ndarray, "degrees nodes"]:
+    """Weights that give the Legendre coefficients of the polynomial through the nodes; the first is its integral."""
+    return np.linalg.inv(legendre.legvander(2 * nodes - 1, len(nodes) - 1))
