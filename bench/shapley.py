@@ -29,8 +29,8 @@ from torch import nn
 
 import attar
 from attar.core.baseline import Rows
+from attar.estimation.shapley_estimators import Kernel, Permutations, shapley_weights
 from attar.methods.shapley import Shapley
-from attar.methods.shapley_estimators import Kernel, Permutations, shapley_weights
 from attar.methods.tree_shap import TreeSHAP
 
 RUNS, SEEDS = 3, 4

@@ -14,10 +14,10 @@ from attar.core.attribution import Attribution
 from attar.core.baseline import Constant
 from attar.core.inputs import Tensors
 from attar.core.model import Chunked
+from attar.estimation.quadrature import added, rule
 from attar.methods.blur_integrated_gradients import BlurIntegratedGradients
 from attar.methods.guided_integrated_gradients import GuidedIntegratedGradients
 from attar.methods.integrated_gradients import IntegratedGradients
-from attar.methods.quadrature import added, rule
 from models import FEATURES, PooledCNN, case, images, in_dtype, numbers, relu_mlp, seeded, table
 
 ALPHA = torch.tensor([1.0, -2.0, 0.5, 0.0, 3.0], dtype=torch.float64)

@@ -24,8 +24,8 @@ from attar.core.inputs import Inputs, SparseRows, Tensors
 from attar.core.model import Chunked
 from attar.core.parts import Parts
 from attar.core.target import Difference
+from attar.estimation.shapley_estimators import Estimator, Kernel, Permutations
 from attar.methods.shapley import Shapley
-from attar.methods.shapley_estimators import Estimator, Kernel, Permutations
 from attar.methods.tree_shap import TreeSHAP
 from models import case, numbers, sparse
 from reference.shapley_enumeration import added_in_order, by_orders, mixed, shapley_values

@@ -2,13 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from attar.core.errors import InputError
+
+_SHOWN = 8  # classes, where each example has its own
 
 
 class Target(ABC):
@@ -42,6 +44,9 @@ class Logit(Target):
 
     index: int | Sequence[int] | Int[Tensor, " batch"] = 0
 
+    def __repr__(self) -> str:
+        return f"Logit(index={_said(self.index)})"
+
     def __call__(self, outputs: Float[Tensor, "batch outputs"]) -> Float[Tensor, " batch"]:
         return _pick(outputs, self.index)
 
@@ -59,7 +64,10 @@ class Probability(Target):
     """
 
     index: int | Sequence[int] | Int[Tensor, " batch"] = 0
-    log_odds: bool = field(default=False, repr=False)
+    log_odds: bool = False
+
+    def __repr__(self) -> str:
+        return f"Probability(index={_said(self.index)})"
 
     def __call__(self, outputs: Float[Tensor, "batch outputs"]) -> Float[Tensor, " batch"]:
         alone = self.log_odds or outputs.shape[1] == 1
@@ -124,6 +132,15 @@ class Difference(Target):
 
     def of_log_odds(self) -> Target:
         return Difference(self.this.of_log_odds(), self.that.of_log_odds())
+
+
+def _said(index: int | Sequence[int] | Tensor) -> str:
+    """The class, or the first few of a batch's."""
+    classes = torch.as_tensor(index)
+    if classes.ndim == 0:
+        return str(int(classes))
+    first = ", ".join(map(str, classes[:_SHOWN].tolist()))
+    return f"[{first}]" if len(classes) <= _SHOWN else f"[{first}, … {len(classes)} in all]"
 
 
 def _rows(outputs: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from attar.core.inputs import Inputs
 from attar.core.model import Chunked, Differentiable
 from attar.core.parts import Parts
 from attar.core.target import Target
-from attar.methods.path_integral import FEWEST, copies, path_integral, shaped
+from attar.estimation.path_integral import FEWEST, copies, path_integral, shaped
 
 _SHARP = 1.0  # positions: above, sigma falls by the same share in every step of t; below, by the same amount
 

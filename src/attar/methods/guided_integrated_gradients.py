@@ -15,7 +15,7 @@ from attar.core.inputs import Inputs, starts
 from attar.core.model import Chunked, Differentiable
 from attar.core.parts import Parts, precise
 from attar.core.target import Target
-from attar.methods.path_integral import jump_error
+from attar.estimation.path_integral import jump_error
 
 
 @dataclass(frozen=True, kw_only=True)

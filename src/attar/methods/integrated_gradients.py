@@ -10,7 +10,7 @@ from attar.core.errors import InputError
 from attar.core.inputs import Inputs
 from attar.core.model import Chunked, Differentiable
 from attar.core.target import Target
-from attar.methods.path_integral import FEWEST, Straight, path_integral
+from attar.estimation.path_integral import FEWEST, Straight, path_integral
 
 
 @dataclass(frozen=True, kw_only=True)

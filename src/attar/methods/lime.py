@@ -17,10 +17,10 @@ from attar.core.inputs import Entries, Inputs
 from attar.core.model import Chunked, Predictor
 from attar.core.parts import precise
 from attar.core.target import Target
-from attar.methods.absence import absence
-from attar.methods.lime_points import Points
-from attar.methods.sampled import Estimate, Found, Layout, Question, by_count, every_mask
-from attar.methods.surrogate import fitted
+from attar.estimation.absence import absence
+from attar.estimation.lime_points import Points
+from attar.estimation.sampled import Estimate, Found, Layout, Question, by_count, every_mask
+from attar.estimation.surrogate import fitted
 
 _MOST = 2048  # features: the system to solve is features x features
 _REGRESSORS = 2**20  # numbers that the regressors of tables may take at once: 8 MB

@@ -14,7 +14,7 @@ from attar.core.features import Features
 from attar.core.inputs import Inputs
 from attar.core.model import Chunked, Predictor
 from attar.core.target import Target
-from attar.methods.removal import removal
+from attar.estimation.removal import removal
 
 
 @dataclass(frozen=True, kw_only=True)

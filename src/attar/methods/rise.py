@@ -17,9 +17,9 @@ from attar.core.inputs import Inputs, Tensors
 from attar.core.model import Chunked, Predictor
 from attar.core.parts import precise
 from attar.core.target import Target
-from attar.methods.absence import absence
-from attar.methods.sampled import Estimate, Found, Layout, Question, by_count, every_mask
-from attar.methods.soft_masks import SoftMasks
+from attar.estimation.absence import absence
+from attar.estimation.sampled import Estimate, Found, Layout, Question, by_count, every_mask
+from attar.estimation.soft_masks import SoftMasks
 
 _BLOCKS = 8  # independent ones that a first standard error needs
 _NUMBERS = 2**24  # numbers that the masks of one block may take: 128 MB

@@ -20,8 +20,8 @@ from attar.core.inputs import Entries, Inputs, Tensors, starts
 from attar.core.model import Chunked, Predictor
 from attar.core.parts import Parts, precise
 from attar.core.target import Target
-from attar.methods.absence import Absence, absence, some_of, that_differ
-from attar.methods.shapley_estimators import Estimator, Kernel, every_coalition, shapley_weights
+from attar.estimation.absence import Absence, absence, some_of, that_differ
+from attar.estimation.shapley_estimators import Estimator, Kernel, every_coalition, shapley_weights
 
 _GROWTH = 1.5  # times as many draws after each further round
 _HELD = 2**24  # worths of coalitions that are held at once

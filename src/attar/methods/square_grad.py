@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from attar.core.method import Method
+from attar.estimation.over_noise import Moments, OverNoise, Pairs
 from attar.methods.grad_input import GradInput
-from attar.methods.over_noise import Moments, OverNoise, Pairs
 
 
 @dataclass(frozen=True, kw_only=True)

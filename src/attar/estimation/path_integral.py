@@ -16,7 +16,7 @@ from attar.core.inputs import Inputs, owned
 from attar.core.model import Chunked
 from attar.core.parts import Parts, placed, precise
 from attar.core.target import Target
-from attar.methods.quadrature import added, rule
+from attar.estimation.quadrature import added, rule
 
 FEWEST = len(rule(0).nodes)  # gradient evaluations
 

@@ -15,7 +15,7 @@ from attar.core.inputs import Tensors
 from attar.core.model import Chunked
 from attar.core.parts import Parts, precise
 from attar.core.target import Target
-from attar.methods.surrogate import Control
+from attar.estimation.surrogate import Control
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -1,0 +1,1 @@
+"""How a number is estimated to a tolerance, and its error: paths, masks, coalitions, surrogates, noise. No method."""
