@@ -368,7 +368,7 @@ def test_the_standard_error_is_what_other_seeds_show() -> None:
     runs = [attribute(relu_mlp(), x, SmoothGrad(samples=40, noise=0.5, seed=seed)) for seed in range(60)]
     middle = torch.stack([run.values for run in runs]).mean(0)
     distance = torch.stack([per_example((run.values - middle).abs()) for run in runs])
-    said = torch.stack([run.error.bound for run in runs])
+    said = torch.stack([per_example(run.standard_error["input"]) for run in runs])
     assert float(distance.mean() / said.mean()) == pytest.approx((2 / np.pi) ** 0.5, rel=0.08)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
+from scipy.special import stdtrit
 from torch import Tensor
 
 
@@ -11,7 +12,8 @@ from torch import Tensor
 class Error:
     """The error of the values, per example: an L1 norm over all its entries, in units of the target.
 
-    `bound` is 0 where nothing was estimated. `how` names the estimate. `reached` is False for an example whose
+    `bound` is meant to hold in 95% of the examples, and is 0 where nothing was estimated. Where values are sampled it
+    is the sum of their 95% half-widths; `how` says what it is elsewhere. `reached` is False for an example whose
     budget ended before its tolerance. The completeness residual is never used as an error (it is no bound on it).
     """
 
@@ -26,3 +28,9 @@ class Error:
 def exact(count: int, device: torch.device | None = None) -> Error:
     """Nothing was estimated: the values are what the definition says, to rounding."""
     return Error(torch.zeros(count, device=device), "exact: nothing was estimated")
+
+
+def half_widths(errors: Float[Tensor, "*any"], freedom: int | Int[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """Half the 95% interval (Student's t) of what has these standard errors, with so many degrees of freedom."""
+    width = stdtrit(torch.as_tensor(freedom).cpu().double().numpy(), 0.975)
+    return errors * torch.as_tensor(width).to(errors)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from attar.core.attribution import Attribution
 from attar.core.draws import draws
-from attar.core.error import Error
+from attar.core.error import Error, half_widths
 from attar.core.errors import InputError
 from attar.core.inputs import Inputs
 from attar.core.method import Method
@@ -92,14 +92,14 @@ class OverNoise(ABC):
 
     def _attribution(self, sums: "_Sums") -> Attribution:
         values, standard_error = sums.statistic(self)
-        how = "antithetic pairs, as many as each example needed"
+        pairs = "as many antithetic pairs as each needed" if self.tolerance else f"{self.samples // 2} antithetic pairs"
         return replace(
             sums.plain,
             parts=Parts({n: a.to(sums.plain.parts[n].dtype) for n, a in values.items()}),
             standard_error=standard_error,
             error=Error(
-                standard_error.per_example(sums.plain.owners, len(sums.plain)),
-                f"standard error over {how if self.tolerance is not None else f'{self.samples // 2} antithetic pairs'}",
+                sums.bound(standard_error),
+                f"sum of 95% half-widths over {pairs}",
                 None if self.tolerance is None else ~sums.going,
             ),
             evaluations=sums.evaluations,
@@ -187,8 +187,11 @@ class _Sums:
 
     def stop(self, statistic: OverNoise, tolerance: float) -> None:
         values, error = self.statistic(statistic)
-        bound, size = (p.abs().per_example(self.plain.owners, len(self.plain)) for p in (error, values))
-        self.going = self.going & (bound > tolerance * size)
+        size = values.abs().per_example(self.plain.owners, len(self.plain))
+        self.going = self.going & (self.bound(error) > tolerance * size)
+
+    def bound(self, standard_error: Parts) -> Float[Tensor, " batch"]:
+        return half_widths(standard_error.per_example(self.plain.owners, len(self.plain)), self.pairs - 1)
 
 
 def _asked(base: Method, model: Chunked, inputs: Inputs, targets: Sequence[Target]) -> list[Attribution]:

@@ -1,4 +1,4 @@
-"""What LIME and RISE share: features kept and taken away by chance, more of it example by example, to a tolerance."""
+"""Features kept and taken away by chance, more of it example by example, to a tolerance."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,19 +6,19 @@ from typing import Protocol
 
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.special import stdtrit
 from torch import Tensor
 
 from attar.core.attribution import Attribution
-from attar.core.error import Error
+from attar.core.error import Error, half_widths
 from attar.core.features import Features
 from attar.core.inputs import Inputs, Tensors, starts
 from attar.core.model import Chunked
 from attar.core.parts import Parts, precise
 from attar.core.target import Target
 
+SUMMED = 64  # roundings that a sum over draws may gather
+
 _HELD = 2**24  # answers that are held at once
-_SUMMED = 64  # roundings that a sum over draws may gather
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -49,13 +49,15 @@ def every_mask(features: int, device: torch.device) -> Bool[Tensor, "masks featu
 class Estimate:
     """Values of some examples' features with their standard errors, from draws with so many degrees of freedom.
 
-    `said` is what more there is to say of each example.
+    `reference` is the target without any feature, where the values are counted from there; `said` is what more there is
+    to say of each example.
     """
 
     values: Float[Tensor, "targets batch features"]
     errors: Float[Tensor, "targets batch features"]
     freedom: int
     used: int
+    reference: Float[Tensor, "targets batch"] | None = None
     said: dict[str, Float[Tensor, "targets batch"]] = field(default_factory=dict)
 
 
@@ -83,10 +85,12 @@ class Found:
     bound: Float[Tensor, "targets batch"]
     used: Int[Tensor, "targets batch"]
     reached: Bool[Tensor, "targets batch"]
+    reference: Float[Tensor, "targets batch"] | None = None
     said: dict[str, Float[Tensor, "targets batch"]] = field(default_factory=dict)
 
     @classmethod
-    def nothing(cls, outputs: Float[Tensor, "targets batch"], features: int) -> "Found":
+    def nothing(cls, outputs: Float[Tensor, "targets batch"], features: int, *, complete: bool = False) -> "Found":
+        """No feature adds anything; `complete` where values count from a reference, which is then the output itself."""
         values = outputs.new_zeros(*outputs.shape, features)
         ones = torch.ones_like(outputs, dtype=torch.long)
         return cls(
@@ -96,6 +100,7 @@ class Found:
             bound=torch.zeros_like(outputs),
             used=ones,
             reached=ones.bool(),
+            reference=outputs.clone() if complete else None,
         )
 
     def exactly(self, examples: Int[Tensor, " some"], estimate: Estimate) -> None:
@@ -106,14 +111,17 @@ class Found:
     def sampled(self, examples: Int[Tensor, " some"], sampler: Sampler, *, tolerance: float, resolution: float) -> None:
         """Until each example's sum of 95% half-widths (Student's t) is at most `tolerance` of its values' L1 norm.
 
-        `resolution` is the relative rounding of the model's answers, below which no error can be brought.
+        `resolution` is what rounding may make out of no change at all, per feature, as a share of the target with all
+        features or without any: no error can be brought below that.
         """
         going = torch.ones_like(self.reached[:, examples])
         left = torch.arange(len(examples), device=examples.device)
         for draws in sampler.rounds():
             estimate = sampler.estimate(draws)
-            bound = estimate.errors.sum(-1) * float(stdtrit(estimate.freedom, 0.975))
-            floor = _SUMMED * estimate.values.shape[-1] * resolution * self.outputs[:, examples[left]].abs()
+            bound = half_widths(estimate.errors.sum(-1), estimate.freedom)
+            whole = self.outputs[:, examples[left]]
+            about = whole.abs() if estimate.reference is None else torch.maximum(whole.abs(), estimate.reference.abs())
+            floor = estimate.values.shape[-1] * resolution * about
             reached = bound <= tolerance * estimate.values.abs().sum(-1) + floor
             self._take(examples[left], going[:, left], estimate, bound, reached)
             going[:, left] &= ~reached
@@ -129,6 +137,8 @@ class Found:
         for name in estimate.said:
             self.said.setdefault(name, torch.ones_like(self.bound))
         flat = [(self.bound, bound), (self.used, used), (self.reached, reached)]
+        if self.reference is not None and estimate.reference is not None:
+            flat.append((self.reference, estimate.reference))
         flat += [(self.said[name], array) for name, array in estimate.said.items()]
         for mine, theirs in flat:
             mine[:, examples] = torch.where(where, theirs, mine[:, examples])
@@ -146,6 +156,7 @@ class Found:
                 names=lay.names,
                 carried_by=lay.carried_by,
                 output=output,
+                reference=None if self.reference is None else self.reference[k].to(output.dtype),
                 error=Error(self.bound[k], how, self.reached[k]),
                 evaluations=self.used[k],
                 measured={name: array[k] for name, array in self.said.items()},
@@ -156,17 +167,24 @@ class Found:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """Where the values of an example's features go: to features of their own, or to the rows that each of them is."""
+    """Where the values of an example's features go: to features of their own, or to the rows that each of them is.
+
+    The values are those of the `chosen` features, where some were asked and the others have 0.
+    """
 
     features: Features
     inputs: Inputs
     on_rows: bool
     split: int = 1  # rows that share a feature's value evenly
+    chosen: Bool[Tensor, " features"] | None = None
 
     def __call__(self, values: Float[Tensor, "batch features"]) -> Parts:
-        owner = self.features.owner
+        every = self.features.owner
+        owner = every if self.chosen is None else every[self.chosen]
         within = torch.arange(len(owner), device=owner.device) - starts(owner, len(self.inputs))[owner]
         each = values[owner, within] / self.split
+        if self.chosen is not None:
+            each = values.new_zeros(len(every)).masked_scatter(self.chosen, each)
         if not self.on_rows:
             return Parts({self.features.name: each})
         rows = Parts({part: each[share.feature] for part, share in self.features.shares.items()})

@@ -13,7 +13,7 @@ _FREEDOM = 32  # degrees of freedom that a first standard error has at least
 
 
 @dataclass(frozen=True, eq=False)
-class Estimate:
+class Division:
     """Values, their variance, and the degrees of freedom that the variance was estimated with."""
 
     values: Float[Tensor, "targets batch players"]
@@ -48,7 +48,7 @@ class Estimator(Protocol):
         keep: Bool[Tensor, "rows coalitions players"],
         halves: Float[Tensor, "targets batch rows coalitions"],
         total: Float[Tensor, "targets batch rows"],
-    ) -> Estimate:
+    ) -> Division:
         """`total` is what all players together are worth more than none. The values sum to its mean exactly."""
         ...
 
@@ -79,7 +79,7 @@ class Kernel:
         keys = generator.random((rows, draws, players))
         return torch.from_numpy(keys < np.take_along_axis(np.sort(keys), size, -1))
 
-    def solve(self, keep: Tensor, halves: Tensor, total: Tensor) -> Estimate:
+    def solve(self, keep: Tensor, halves: Tensor, total: Tensor) -> Division:
         rows, coalitions, players = keep.shape
         present = keep.to(halves)
         size = present.sum(-1)
@@ -96,7 +96,7 @@ class Kernel:
         rest = wanted - slope @ centred.mT
         variance = (rest.square() / free[:, None] @ hat.square()).sum(0) / rows**2
         values = slope.mean(0).reshape(*total.shape[:-1], players) + total.mean(-1)[..., None] / players
-        return Estimate(values, variance.reshape(values.shape), rows * (coalitions - players + 1))
+        return Division(values, variance.reshape(values.shape), rows * (coalitions - players + 1))
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Permutations:
         keep = rank < np.arange(1, players)[:, None]
         return torch.from_numpy(keep.reshape(rows, -1, players))
 
-    def solve(self, keep: Tensor, halves: Tensor, total: Tensor) -> Estimate:
+    def solve(self, keep: Tensor, halves: Tensor, total: Tensor) -> Division:
         rows, coalitions, players = keep.shape
         draws = coalitions // (players - 1)
         ends = (total / 2)[..., None, None].expand(*halves.shape[:-1], draws, 1)
@@ -132,7 +132,7 @@ class Permutations:
         rank = (players - 1 - keep.unflatten(1, (draws, players - 1)).sum(2)).expand(added.shape)
         mine = added.gather(-1, rank)
         variance = mine.var(-2).sum(-2) / draws / rows**2
-        return Estimate(mine.mean((-2, -3)), variance, rows * (draws - 1))
+        return Division(mine.mean((-2, -3)), variance, rows * (draws - 1))
 
 
 def every_coalition(players: int) -> Bool[Tensor, "coalitions players"]:

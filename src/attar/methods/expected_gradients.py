@@ -7,12 +7,11 @@ from typing import ClassVar
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.special import stdtrit
 from torch import Tensor
 
 from attar.core.attribution import Attribution
 from attar.core.baseline import Baseline, Rows, Zeros
-from attar.core.error import Error
+from attar.core.error import Error, half_widths
 from attar.core.errors import InputError
 from attar.core.inputs import Inputs
 from attar.core.model import Chunked, Differentiable
@@ -187,7 +186,7 @@ class _Sums:
 
     def bound(self) -> Float[Tensor, " batch"]:
         total = self.standard_error().per_example(self.owners, len(self.strata))
-        return total * torch.from_numpy(stdtrit(self.strata.cpu().numpy(), 0.975)).to(total)
+        return half_widths(total, self.strata)
 
     def stop(self, tolerance: float) -> None:
         size = self.values().abs().per_example(self.owners, len(self.strata))

@@ -19,7 +19,7 @@ from attar.core.parts import precise
 from attar.core.target import Target
 from attar.estimation.absence import absence
 from attar.estimation.lime_points import Points
-from attar.estimation.sampled import Estimate, Found, Layout, Question, by_count, every_mask
+from attar.estimation.sampled import SUMMED, Estimate, Found, Layout, Question, by_count, every_mask
 from attar.estimation.surrogate import fitted
 
 _MOST = 2048  # features: the system to solve is features x features
@@ -83,7 +83,7 @@ class Lime:
         outputs = model.predict(inputs)
         asked = [target(outputs) for target in targets]
         worth = torch.stack([precise(each) for each in asked])
-        resolution = torch.finfo(outputs.dtype).eps
+        resolution = SUMMED * torch.finfo(outputs.dtype).eps
         if isinstance(self.background, Rows):
             layout, samplers = self._on_points(model, inputs, targets, self.background)
         else:

@@ -18,7 +18,7 @@ from attar.core.model import Chunked, Predictor
 from attar.core.parts import precise
 from attar.core.target import Target
 from attar.estimation.absence import absence
-from attar.estimation.sampled import Estimate, Found, Layout, Question, by_count, every_mask
+from attar.estimation.sampled import SUMMED, Estimate, Found, Layout, Question, by_count, every_mask
 from attar.estimation.soft_masks import SoftMasks
 
 _BLOCKS = 8  # independent ones that a first standard error needs
@@ -82,13 +82,14 @@ class Rise:
             features, copies, split = around.features, lambda e, keep: around.copies(e, e, keep > 0.5), 1
         question = Question(model=model, targets=targets, copies=copies)
         groups = by_count(features, inputs, self.budget * len(targets))
+        resolution = SUMMED * torch.finfo(outputs.dtype).eps
         found = Found.nothing(worth, max(count for count, _ in groups))
         for count, examples in groups:
             blocks = _Blocks(self, question, count, examples, soft)
             if soft is None and count <= self.exact_up_to and 1 + 2**count <= self.budget:
                 found.exactly(examples, blocks.exactly())
             else:
-                found.sampled(examples, blocks, tolerance=self.tolerance, resolution=torch.finfo(outputs.dtype).eps)
+                found.sampled(examples, blocks, tolerance=self.tolerance, resolution=resolution)
         layout = Layout(features, inputs, self.by is None, split)
         return found.attributions(asked, layout, "sum of 95% half-widths over blocks, 0 where every mask was asked")
 

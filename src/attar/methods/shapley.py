@@ -1,30 +1,28 @@
 """Shapley values: exact for few features, otherwise sampled to a tolerance."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import ceil
 from typing import ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.special import stdtrit
 from torch import Tensor
 
 from attar.core.attribution import Attribution
 from attar.core.baseline import Baseline, Rows, Zeros
-from attar.core.error import Error
 from attar.core.errors import InputError
 from attar.core.features import Features, every_row
-from attar.core.inputs import Entries, Inputs, Tensors, starts
+from attar.core.inputs import Entries, Inputs, Tensors
 from attar.core.model import Chunked, Predictor
-from attar.core.parts import Parts, precise
+from attar.core.parts import precise
 from attar.core.target import Target
 from attar.estimation.absence import Absence, absence, some_of, that_differ
+from attar.estimation.sampled import Estimate, Found, Layout, by_count
 from attar.estimation.shapley_estimators import Estimator, Kernel, every_coalition, shapley_weights
 
 _GROWTH = 1.5  # times as many draws after each further round
-_HELD = 2**24  # worths of coalitions that are held at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,129 +67,96 @@ class Shapley:
         asked = [target(outputs) for target in targets]
         worth = torch.stack([precise(each) for each in asked])
         rows = len(self.background) if isinstance(self.background, Rows) else 1
+        resolution = torch.finfo(outputs.dtype).eps
         whole = Entries.of(inputs) if isinstance(inputs, Tensors) else inputs
         features = every_row(whole) if self.by is None else self.by(whole)
         differing = that_differ(features, inputs, self.background)
         by = self.by if bool(differing.all()) else lambda _: some_of(features, differing)
-        game = _Game(model, absence(inputs, by, self.background), targets, rows, torch.finfo(outputs.dtype).eps)
-        players = torch.bincount(features.owner[differing], minlength=len(inputs))
-        found = _Division.of_nothing(worth, int(players.max()))
-        for number in players.unique().tolist():
-            for examples in (players == number).nonzero()[:, 0].split(max(1, _HELD // (self.budget * len(targets)))):
-                found.take_over(self._divided(game, examples, number, worth[:, examples]), examples)
-        owner = features.owner[differing]
-        within = torch.arange(len(owner), device=inputs.device) - starts(owner, len(inputs))[owner]
-        values, errors = worth.new_zeros(2, len(targets), len(features))
-        values[:, differing], errors[:, differing] = found.values[:, owner, within], found.errors[:, owner, within]
+        game = _Game(model, absence(inputs, by, self.background), targets, rows)
+        groups = by_count(game.absence.features, inputs, self.budget * len(targets))
+        found = Found.nothing(worth, max(players for players, _ in groups), complete=True)
+        for players, examples in groups:
+            if not players:  # absent, all features are worth what they are worth present
+                continue
+            coalitions = _Coalitions(self, game, players, examples, worth[:, examples])
+            if players == 1 or (players <= self.exact_up_to and 1 + rows * (2**players - 1) <= self.budget):
+                found.exactly(examples, coalitions.exactly())
+            else:
+                found.sampled(examples, coalitions, tolerance=self.tolerance, resolution=resolution)
         how = f"sum of 95% half-widths over draws of {type(self.estimator).__name__}, 0 where every coalition was asked"
-        return [
-            Attribution(
-                parts=self._laid_out(values[k].to(output.dtype), features, inputs),
-                standard_error=self._laid_out(errors[k].to(output.dtype), features, inputs),
-                owners=inputs.owners if self.by is None else {features.name: features.owner},
-                names={features.name: features.names} if self.by is not None and features.names is not None else {},
-                carried_by=None if self.by is None else features.rule,
-                output=output,
-                reference=found.nobody[k].to(output.dtype),
-                error=Error(found.bound[k], how, found.reached[k]),
-                evaluations=found.used[k],
-            )
-            for k, output in enumerate(asked)
-        ]
+        layout = Layout(features, inputs, self.by is None, chosen=differing)
+        return found.attributions(asked, layout, how)
 
-    def _laid_out(self, values: Tensor, features: Features, inputs: Inputs) -> Parts:
-        """One value per feature; where every row is one, in the shape of the inputs' parts."""
-        if self.by is not None:
-            return Parts({features.name: values})
-        rows = Parts({part: values[share.feature] for part, share in features.shares.items()})
-        return rows.map(lambda array: array.reshape(inputs.values.shape)) if isinstance(inputs, Tensors) else rows
 
-    def _divided(self, game: "_Game", examples: Tensor, players: int, worth: Tensor) -> "_Division":
-        if not players:
-            return _Division.of_nothing(worth, 0)
-        if players == 1 or (players <= self.exact_up_to and 1 + game.rows * (2**players - 1) <= self.budget):
-            return _exact(game, examples, players, worth)
-        return self._sampled(game, examples, players, worth)
+@dataclass(eq=False)
+class _Coalitions:
+    """The worths of coalitions that are the same for all examples with so many players, and what follows from them."""
 
-    def _sampled(self, game: "_Game", examples: Tensor, players: int, worth: Tensor) -> "_Division":
-        each = 2 * game.rows * self.estimator.size(players)
-        most, draws, drawn = (self.budget - 1 - game.rows) // each, self.estimator.first(players, game.rows), 0
-        if players > self.estimator.most:
+    method: Shapley
+    game: "_Game"
+    players: int
+    examples: Int[Tensor, " held"]
+    worth: Float[Tensor, "targets held"]
+    drawn: int = 0
+    keep: Bool[Tensor, "rows coalitions players"] = field(init=False)
+    nobody: Float[Tensor, "targets held rows"] = field(init=False)
+    halves: Float[Tensor, "targets held rows coalitions"] = field(init=False)
+
+    def exactly(self) -> Estimate:
+        rows = self.game.rows
+        keep = every_coalition(self.players).to(self.worth.device).expand(rows, -1, -1)
+        worths = torch.cat([self.game.worths(self.examples, keep).mean(2), self.worth[..., None]], -1)
+        values = worths @ shapley_weights(self.players).to(worths)
+        used = 1 + rows * (2**self.players - 1)
+        return Estimate(values=values, errors=torch.zeros_like(values), freedom=1, used=used, reference=worths[..., 0])
+
+    def rounds(self) -> Sequence[int]:
+        method, rows = self.method, self.game.rows
+        most, draws = (method.budget - 1 - rows) // self._each, method.estimator.first(self.players, rows)
+        if self.players > method.estimator.most:
             raise InputError(
-                f"{players} features are too many for {self.estimator!r} ({self.estimator.most}); group them with by=, "
-                "or give estimator=Permutations()"
+                f"{self.players} features are too many for {method.estimator!r} ({method.estimator.most}); group them "
+                "with by=, or give estimator=Permutations()"
             )
         if draws > most:
             raise InputError(
-                f"{players} features over {game.rows} background rows need {1 + game.rows + draws * each} evaluations "
-                f"for a first estimate, the budget is {self.budget}; raise it, group features with by=, or give fewer "
-                "rows"
+                f"{self.players} features over {rows} background rows need {1 + rows + draws * self._each} evaluations "
+                f"for a first estimate, the budget is {method.budget}; raise it, group features with by=, or give "
+                "fewer rows"
             )
-        keep = torch.zeros(game.rows, 0, players, dtype=torch.bool, device=worth.device)
-        nobody = game.worths(examples, keep.new_zeros(game.rows, 1, players))[..., 0]
-        halves = worth.new_zeros(*nobody.shape, 0)
-        # What rounding in the model's own precision makes out of no change at all.
-        floor = players * game.resolution * torch.maximum(worth.abs(), nobody.abs().amax(2))
-        found = _Division.of_nothing(worth, players)
-        left, going = torch.arange(len(examples), device=worth.device), torch.ones_like(worth, dtype=torch.bool)
-        while True:
-            generator = np.random.default_rng([self.seed, players, drawn])
-            fresh = self.estimator.draw(players, game.rows, draws - drawn, generator).to(worth.device)
-            keep = torch.cat([keep, fresh], 1)
-            halves = torch.cat([halves, game.halves(examples[left], fresh)], -1)
-            estimate = self.estimator.solve(keep, halves, worth[:, left, None] - nobody[:, left])
-            errors = estimate.variance.sqrt()
-            bound = errors.sum(-1) * float(stdtrit(estimate.freedom, 0.975))
-            reached = bound <= self.tolerance * estimate.values.abs().sum(-1) + floor[:, left]
-            used = torch.full_like(reached, 1 + game.rows + draws * each, dtype=torch.long)
-            division = _Division(estimate.values, errors, bound, nobody.mean(2)[:, left], used, reached)
-            found.take_over(division, left, going[:, left])
-            going[:, left] &= ~reached
-            still = going[:, left].any(0)
-            if draws == most or not bool(still.any()):
-                return found
-            left, halves, drawn = left[still], halves[:, still], draws
-            draws = min(most, ceil(draws * _GROWTH))
+        ascending = [draws]
+        while ascending[-1] < most:
+            ascending.append(min(most, ceil(ascending[-1] * _GROWTH)))
+        return ascending
 
+    @property
+    def _each(self) -> int:
+        """Evaluations for one draw."""
+        return 2 * self.game.rows * self.method.estimator.size(self.players)
 
-def _exact(game: "_Game", examples: Tensor, players: int, worth: Tensor) -> "_Division":
-    keep = every_coalition(players).to(worth.device).expand(game.rows, -1, -1)
-    worths = torch.cat([game.worths(examples, keep).mean(2), worth[..., None]], -1)
-    found = _Division.of_nothing(worth, players)
-    values = worths @ shapley_weights(players).to(worths)
-    return replace(found, values=values, nobody=worths[..., 0], used=found.used + game.rows * (2**players - 1))
+    def estimate(self, draws: int) -> Estimate:
+        method, rows, drawn = self.method, self.game.rows, self.drawn
+        if not drawn:
+            self.keep = torch.zeros(rows, 0, self.players, dtype=torch.bool, device=self.worth.device)
+            self.nobody = self.game.worths(self.examples, self.keep.new_zeros(rows, 1, self.players))[..., 0]
+            self.halves = self.worth.new_zeros(*self.nobody.shape, 0)
+        generator = np.random.default_rng([method.seed, self.players, drawn])
+        fresh = method.estimator.draw(self.players, rows, draws - drawn, generator).to(self.worth.device)
+        self.keep = torch.cat([self.keep, fresh], 1)
+        self.halves = torch.cat([self.halves, self.game.halves(self.examples, fresh)], -1)
+        self.drawn = draws
+        division = method.estimator.solve(self.keep, self.halves, self.worth[..., None] - self.nobody)
+        return Estimate(
+            values=division.values,
+            errors=division.variance.sqrt(),
+            freedom=division.freedom,
+            used=1 + rows + draws * self._each,
+            reference=self.nobody.mean(2),
+        )
 
-
-@dataclass(frozen=True, eq=False)
-class _Division:
-    """What was found of some examples: values and standard errors of their features, and what is said of each."""
-
-    values: Float[Tensor, "targets batch features"]
-    errors: Float[Tensor, "targets batch features"]
-    bound: Float[Tensor, "targets batch"]
-    nobody: Float[Tensor, "targets batch"]
-    used: Int[Tensor, "targets batch"]
-    reached: Bool[Tensor, "targets batch"]
-
-    @classmethod
-    def of_nothing(cls, worth: Float[Tensor, "targets batch"], features: int) -> "_Division":
-        """No feature had anything to take: absent, they are worth what they are worth present."""
-        zeros, ones = worth.new_zeros(*worth.shape, features), torch.ones_like(worth, dtype=torch.bool)
-        return cls(zeros, zeros.clone(), torch.zeros_like(worth), worth.clone(), ones.long(), ones)
-
-    def take_over(self, other: "_Division", examples: Tensor, where: Tensor | None = None) -> None:
-        """What another says of `examples` in its order, for the (target, example) pairs `where`."""
-        where = torch.ones_like(other.reached) if where is None else where
-        for mine, theirs in ((self.values, other.values), (self.errors, other.errors)):
-            some = mine[..., : theirs.shape[-1]]
-            some[:, examples] = torch.where(where[..., None], theirs, some[:, examples])
-        for mine, theirs in (
-            (self.bound, other.bound),
-            (self.nobody, other.nobody),
-            (self.used, other.used),
-            (self.reached, other.reached),
-        ):
-            mine[:, examples] = torch.where(where, theirs, mine[:, examples])
+    def hold(self, still: Bool[Tensor, " held"]) -> None:
+        self.examples, self.worth = self.examples[still], self.worth[:, still]
+        self.nobody, self.halves = self.nobody[:, still], self.halves[:, still]
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +170,6 @@ class _Game:
     absence: Absence
     targets: Sequence[Target]
     rows: int
-    resolution: float  # of the model's outputs, relative
 
     def worths(
         self, examples: Int[Tensor, " batch"], keep: Bool[Tensor, "rows coalitions features"]

@@ -14,9 +14,9 @@ class SmoothGrad(OverNoise):
     """The mean of `base` over `samples` copies of the input with Gaussian noise, in antithetic pairs.
 
     `noise` is the standard deviation in units of the example's own (each part's spread over its rows and
-    features). Values have the units and sign of `base`. The error is the standard error over pairs, summed over
-    entries; it leaves out the error of the base itself. With a `tolerance`, copies are doubled for each example until
-    its error is at most that share of the values' L1 norm, or `budget` copies are used.
+    features). Values have the units and sign of `base`. The error is the sum of 95% half-widths (Student's t) from
+    the standard errors over pairs; it leaves out the error of the base itself. With a `tolerance`, copies are doubled
+    for each example until its error is at most that share of the values' L1 norm, or `budget` copies are used.
     Misleads where noise leaves the data: a one-hot atom plus noise is no atom.
     Source: Smilkov et al. 2017, arXiv:1706.03825, eq. 2; antithetic pairs are ours (x + n and x - n together).
     """
