@@ -27,7 +27,7 @@ from attar.adapters.examples import Reading, read_examples
 from attar.adapters.saved import Script, open_model
 from attar.cli import main
 from attar.core.errors import InputError
-from attar.core.inputs import Entries, Tensors
+from attar.core.inputs import Tensors
 from attar.core.target import Difference, Entry, Logit, Predicted
 from attar.core.windows import Windows
 from attar.experiments.asked import method_class, methods_of, target_of
@@ -559,7 +559,7 @@ def test_a_window_is_painted_with_its_value_and_overlaps_with_the_mean(here: Pat
     inputs = Tensors(picture())
     for by in (Windows(shape=(3, 4)), Windows(shape=(4, 4), stride=(2, 4))):
         found = attar.attribute(model, inputs, Occlusion(by=by), Logit(0))
-        painted = _painted(found, by(Entries.of(inputs)), inputs).values[0]
+        painted = _painted(found, by(inputs.by_entry()), inputs).values[0]
         high, step = by.shape[0], (by.stride or by.shape)[0]
         values = found.parts["windows"].reshape(2, 2).double().numpy()
         over = [[k for k in range(2) if k * step <= y < k * step + high] for y in range(HEIGHT)]

@@ -19,7 +19,7 @@ from models import case, frame, graphs, images, numbers, picture_and_words, spar
 KINDS: dict[str, Inputs] = {
     "table": Tensors(table()),
     "images": Tensors(images()),
-    "entries": Entries(images()),
+    "entries": Entries(Tensors(images())),
     "rows": sparse(),
     "graphs": graphs(),
     "named": picture_and_words(),
@@ -126,9 +126,11 @@ def test_parts_are_joined_row_after_row() -> None:
 
 
 def test_entries_of_a_table_keep_its_names_and_its_library() -> None:
-    entries = Entries.of(Tensors.of_frame(frame()))
-    assert entries.names == tuple("abcde")
-    assert isinstance(entries.replace(entries.parts * 2).frame(), pd.DataFrame)
+    entries = Tensors.of_frame(frame()).by_entry()
+    given = entries.replace(entries.parts * 2).given
+    assert isinstance(given, Tensors)
+    assert given.names == tuple("abcde")
+    assert isinstance(given.frame(), pd.DataFrame)
     assert entries.owners["input"].tolist() == [row for row in range(6) for _ in range(5)]
 
 

@@ -1,6 +1,7 @@
 """Occlusion: windows, what is asked of the model and what is not, several targets, precision."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,12 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from attar import Features, InputError, Logit, attribute
+from attar.adapters import adapt
 from attar.core.baseline import Constant
-from attar.core.features import Share, groups
+from attar.core.features import Grouped, Share, groups
 from attar.core.inputs import Inputs, Tensors
+from attar.core.parts import Parts
 from attar.core.windows import Windows
 from attar.methods.grad_input import GradInput
 from attar.methods.occlusion import Occlusion
+from attar.methods.shapley import Shapley
 from models import FEATURES, PooledCNN, case, graphs, images, numbers, relu_mlp, seeded, sparse, table
 from reference.sliding_windows import boxes, occluded
 
@@ -168,6 +172,42 @@ def test_a_window_with_anything_in_it_is_asked() -> None:
     found = attribute(weighted, x.double(), Occlusion(by=Windows(shape=(2, 2))), Logit(1))
     assert found.evaluations.tolist() == [1, 2]
     assert found.parts["windows"].tolist() == [0, 0, 0, 0, 0, 0, 4, 0]
+
+
+def test_every_entry_of_several_inputs_is_taken_away() -> None:
+    given = case("picture-and-words")
+    found = attribute(given.model, given.inputs, Occlusion(), Logit(1))
+    asked = adapt(given.model)
+    whole = asked.predict(given.inputs)[:, 1]
+    for part, array in given.inputs.parts.items():
+        expected = torch.zeros_like(array)
+        for place in np.ndindex(*array.shape[1:]):
+            without = array.clone()
+            without[(slice(None), *place)] = 0
+            copies = given.inputs.replace(Parts({**given.inputs.parts, part: without}))
+            expected[(slice(None), *place)] = whole - asked.predict(copies)[:, 1]
+        close(found.parts[part], expected)
+    assert found.evaluations.tolist() == [1 + 9 + 2] * 4
+
+
+@pytest.mark.parametrize("by", [None, Windows(shape=(1,)), Grouped(group=torch.arange(8))])
+def test_every_unit_of_a_layer_is_taken_away(by: Callable[[Inputs], Features] | None) -> None:
+    network = seeded(lambda: nn.Sequential(nn.Linear(FEATURES, 8), nn.Tanh(), nn.Linear(8, 2))).double()
+    found = attribute(network, table(), Occlusion(by=by, on_rows=True), Logit(0), at="1")
+    hidden = network[1](network[0](table()))
+    close(found.values, (hidden * network[2].weight[0]).detach())
+
+
+def test_windows_slide_over_one_of_several_inputs_when_it_is_named() -> None:
+    given = case("picture-and-words")
+    windows = Windows(shape=(3, 2))
+    with pytest.raises(InputError, match="windows slide over one tensor, here are picture, age: give groups of their"):
+        attribute(given.model, given.inputs, Occlusion(by=windows))
+    of_picture = replace(given.inputs, only=("picture",))
+    found = attribute(given.model, of_picture, Occlusion(by=windows))
+    assert found.parts["windows"].shape == (4 * 2,)
+    shapley = attribute(given.model, of_picture, Shapley(by=windows))
+    close(shapley.parts["windows"].reshape(4, 2).sum(1), shapley.output - shapley.reference)
 
 
 def test_an_example_of_which_nothing_differs_is_asked_nothing_more() -> None:

@@ -14,7 +14,7 @@ from attar.adapters.operations import apart, propagated
 from attar.adapters.torch import TorchModel, gradients_of, leaves_of
 from attar.core.baseline import Baseline, Zeros
 from attar.core.errors import InputError, UnsupportedError
-from attar.core.inputs import Inputs, Named, Tensors, owned
+from attar.core.inputs import Inputs, owned
 from attar.core.model import Activation, SelfAttending
 from attar.core.parts import Parts
 from attar.core.propagation import Propagated, Propagation
@@ -44,7 +44,7 @@ class LayerInputs(Inputs):
 
     @property
     def single(self) -> bool:
-        return isinstance(self.origin, Tensors | Named)
+        return self.origin.of_rows
 
     def __len__(self) -> int:
         return len(self.origin)

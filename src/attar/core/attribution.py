@@ -27,7 +27,7 @@ class Attribution:
     `unassigned` what a complete method could give to no part. `error` is an L1 error per example.
     `evaluations` counts model evaluations (forward or forward and backward) per example. `standard_error` is that of
     each value, laid out like `parts`, where the method samples. `measured` is what more it found of each example, by
-    name, such as a surrogate's R². `layers` are those whose outputs were read, where the
+    name, such as a surrogate's R²; `said` is what it found of each in words, such as a rule. `layers` are those whose outputs were read, where the
     method reads any. `entry_names` are those of an example's entries, in the
     order of a flattened row.
     """
@@ -47,6 +47,7 @@ class Attribution:
     carried_by: str | None = None
     layers: tuple[str, ...] = ()
     measured: Mapping[str, Float[Tensor, "batch *more"]] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
     single: bool = False
 
     @property
@@ -119,6 +120,7 @@ class Attribution:
             "carried_by": self.carried_by,
             "layers": self.layers,
             "measured": list(self.measured),
+            "said": self.said,
             "single": self.single,
             "names": {k: list(v) for k, v in self.names.items()},
             "entry_names": self.entry_names,
@@ -152,6 +154,7 @@ class Attribution:
                 carried_by=text["carried_by"],
                 layers=tuple(text.get("layers", ())),
                 measured={n: arrays[f"measured/{n}"] for n in text.get("measured", ())},
+                said=tuple(text.get("said", ())),
                 single=text["single"],
             )
         except (SafetensorError, KeyError, OSError, ValueError) as problem:
@@ -197,6 +200,7 @@ def chained(pieces: list[Attribution]) -> Attribution:
         reference=cat("reference"),
         unassigned=cat("unassigned"),
         measured={n: torch.cat([p.measured[n] for p in pieces]) for n in first.measured},
+        said=tuple(words for p in pieces for words in p.said),
         standard_error=None
         if first.standard_error is None
         else joined([p.standard_error for p in pieces if p.standard_error is not None]),

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from attar.core.errors import InputError
-from attar.core.inputs import Inputs, Tensors
+from attar.core.inputs import Entries, Inputs
 from attar.core.parts import Parts, precise
 
 
@@ -97,9 +97,11 @@ class Grouped:
     names: tuple[str, ...] | None = None
 
     def __call__(self, inputs: Inputs) -> Features:
-        if not isinstance(inputs, Tensors):
+        entries = inputs.by_entry()
+        if not isinstance(entries, Entries):
             raise InputError(f"groups of entries are for one tensor, not {type(inputs).__name__}: give groups of rows")
-        shape = inputs.values.shape[1:]
+        part, array = entries.tensor("groups of entries are for")
+        shape = array.shape[1:]
         group = self.group.to(inputs.device)
         if group.is_floating_point() or shape[len(shape) - group.ndim :] != group.shape:
             raise InputError(
@@ -108,11 +110,18 @@ class Grouped:
         count = int(group.max()) + 1
         if self.names is not None and len(self.names) != count:
             raise InputError(f"there are {len(self.names)} names for {count} groups, expected one for each")
-        example = torch.arange(len(inputs), device=group.device)
         flat = group.expand(shape).flatten()
-        feature = (example[:, None] * count + flat).flatten()
-        row = (flat >= 0).repeat(len(inputs)).nonzero()[:, 0]
-        share = Share(feature[row], row, torch.ones(len(row), device=group.device))
+        entry = (flat >= 0).nonzero()[:, 0]
+        owner, share = for_each(array, flat[entry], entry, count)
         names = None if self.names is None else self.names * len(inputs)
-        owner = example.repeat_interleave(count)
-        return Features(name="groups", rule="groups", owner=owner, shares={"input": share}, names=names)
+        return Features(name="groups", rule="groups", owner=owner, shares={part: share}, names=names)
+
+
+def for_each(
+    array: Float[Tensor, "batch *shape"], feature: Int[Tensor, " members"], entry: Int[Tensor, " members"], count: int
+) -> tuple[Int[Tensor, " features"], Share]:
+    """The `count` features of one example's entries for all of them: their owners, and their shares in the entries."""
+    examples = torch.arange(len(array), device=array.device)
+    features = (examples[:, None] * count + feature).flatten()
+    rows = (examples[:, None] * array[:1].numel() + entry).flatten()
+    return examples.repeat_interleave(count), Share(features, rows, torch.ones(len(rows), device=array.device))

@@ -59,6 +59,24 @@ class Inputs(ABC):
         return False
 
     @property
+    def of_rows(self) -> bool:
+        """Whether an example is one row of every part, whatever the batch."""
+        return self.single
+
+    def by_entry(self) -> "Inputs":
+        """With every single entry as a row, where an example is one row of every part; else as they are."""
+        return Entries(self) if self.of_rows else self
+
+    @property
+    def given(self) -> "Inputs":
+        """The examples as a model takes them."""
+        return self
+
+    def laid_out(self, rows: Parts) -> Parts:
+        """One value for each row, in the shape that those of `given` have."""
+        return rows
+
+    @property
     def entry_names(self) -> tuple[str, ...] | None:
         """What the entries of an example are called, in the order of a flattened row, where they have names."""
         return None
@@ -135,24 +153,49 @@ class Tensors(Inputs):
 
 
 @dataclass(frozen=True, eq=False)
-class Entries(Tensors):
-    """The same tensor with every single entry as a row, for methods that take features away one by one."""
+class Entries(Inputs):
+    """The same examples with every single entry of their parts as a row, for methods that take features away.
 
-    @classmethod
-    def of(cls, inputs: Tensors) -> "Entries":
-        return cls(inputs.values, inputs.names, inputs.library)
+    Of inputs whose parts have a row for each example.
+    """
+
+    whole: Inputs
 
     @property
     def parts(self) -> Parts:
-        return Parts({"input": self.values.flatten()})
+        return self.whole.parts.map(Tensor.flatten)
 
     @property
     def owners(self) -> Mapping[str, Int[Tensor, " rows"]]:
-        each = self.values[0].numel() if len(self.values) else 0
-        return {"input": torch.arange(len(self.values), device=self.values.device).repeat_interleave(each)}
+        return {
+            name: torch.arange(len(array), device=array.device).repeat_interleave(array[:1].numel())
+            for name, array in self.whole.parts.items()
+        }
+
+    def __len__(self) -> int:
+        return len(self.whole)
+
+    def take(self, index: Int[Tensor, " examples"]) -> "Entries":
+        return Entries(self.whole.take(index))
 
     def replace(self, parts: Parts) -> "Entries":
-        return replace(self, values=parts["input"].reshape(self.values.shape))
+        return Entries(self.whole.replace(self.laid_out(parts)))
+
+    def laid_out(self, rows: Parts) -> Parts:
+        return rows.with_(self.whole.parts, lambda flat, array: flat.reshape(array.shape))
+
+    @property
+    def given(self) -> Inputs:
+        return self.whole
+
+    def arguments(self) -> tuple[Any, ...]:
+        return self.whole.arguments()
+
+    def tensor(self, what: str) -> tuple[str, Float[Tensor, "batch *features"]]:
+        """The one part that there is, with its name. Raises `InputError` where there are several: `what` wants one."""
+        if len(self.whole.parts) > 1:
+            raise InputError(f"{what} one tensor, here are {', '.join(self.whole.parts)}: give groups of their rows")
+        return next(iter(self.whole.parts.items()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,6 +270,10 @@ class Named(Inputs):
     @property
     def owners(self) -> Mapping[str, Int[Tensor, " rows"]]:
         return {name: torch.arange(len(self), device=self.device) for name in self.parts}
+
+    @property
+    def of_rows(self) -> bool:
+        return True
 
     @property
     def device(self) -> torch.device:

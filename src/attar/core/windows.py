@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from attar.core.errors import InputError
-from attar.core.features import Features, Share
-from attar.core.inputs import Inputs, Tensors
+from attar.core.features import Features, for_each
+from attar.core.inputs import Entries, Inputs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +34,11 @@ class Windows:
             raise InputError(f"stride is {stride} for windows of {self.shape}, expected 1 to the window's length")
 
     def __call__(self, inputs: Inputs) -> Features:
-        if not isinstance(inputs, Tensors):
+        entries = inputs.by_entry()
+        if not isinstance(entries, Entries):
             raise InputError(f"windows slide over one tensor, not {type(inputs).__name__}: give groups of its rows")
-        axes = inputs.values.shape[1:]
+        part, array = entries.tensor("windows slide over")
+        axes = array.shape[1:]
         before = len(axes) - len(self.shape)
         if before < 0:
             raise InputError(f"windows of {self.shape} have more axes than an example, which has {tuple(axes)}")
@@ -47,7 +49,9 @@ class Windows:
             of_axis, place, count = _along(size, length, step, inputs.device)
             window = (window[:, None] * count + of_axis).flatten()
             entry = (entry[:, None] * size + place).flatten()
-        return _for_each(inputs, window, entry, " x ".join(map(str, self.shape)))
+        owner, share = for_each(array, window, entry, int(window.max()) + 1)
+        rule = f"windows of {' x '.join(map(str, self.shape))}"
+        return Features(name="windows", rule=rule, owner=owner, shares={part: share})
 
 
 def _along(size: int, length: int, step: int, device: torch.device) -> tuple[Tensor, Tensor, int]:
@@ -56,14 +60,3 @@ def _along(size: int, length: int, step: int, device: torch.device) -> tuple[Ten
     window = torch.arange(count, device=device).repeat_interleave(length)
     place = window * step + torch.arange(length, device=device).repeat(count)
     return window[place < size], place[place < size], count
-
-
-def _for_each(inputs: Tensors, window: Tensor, entry: Tensor, shape: str) -> Features:
-    """The windows of one example for all of them; rows are the entries of the flattened batch."""
-    examples = torch.arange(len(inputs), device=inputs.device)
-    count, entries = int(window.max()) + 1, inputs.values[0].numel()
-    feature = (examples[:, None] * count + window).flatten()
-    row = (examples[:, None] * entries + entry).flatten()
-    share = Share(feature, row, torch.ones(len(row), device=inputs.device))
-    owner = examples.repeat_interleave(count)
-    return Features(name="windows", rule=f"windows of {shape}", owner=owner, shares={"input": share})

@@ -36,20 +36,20 @@ class Absence(Protocol):
 
 def absence(inputs: Inputs, by: Callable[[Inputs], Features] | None, background: Baseline | Rows) -> Absence:
     """For the features that `by` makes of the inputs; None: every entry of a tensor, every row of a graph or bag."""
-    whole = Entries.of(inputs) if isinstance(inputs, Tensors) else inputs
+    whole = inputs.by_entry()
     features = every_row(whole) if by is None else by(whole)
     many = isinstance(background, Rows)
-    if isinstance(inputs, Tensors):
-        away = (background.like(inputs) if many else background(inputs)["input"]).flatten(1)
+    if many and not isinstance(inputs, Tensors):
+        raise InputError(f"a background of rows fits tensors, not {type(inputs).__name__}: give one baseline")
+    away = Parts({"input": background.like(inputs)}) if isinstance(background, Rows) else background(inputs)
+    if isinstance(whole, Entries) and len(whole.parts) == 1:
         cells, holder = _one_each(features, whole)
         if cells:
-            return _Cells(features=features, inputs=inputs, away=away, many=many, holder=None if by is None else holder)
-        standing: Inputs = Entries(away)
-    elif many:
-        raise InputError(f"a background of rows fits tensors, not {type(inputs).__name__}: give one baseline")
-    else:
-        standing = inputs.replace(background(inputs))
-    return _Shares(features=features, whole=whole, standing=standing, many=many)
+            (array,) = away.values()
+            holder = None if by is None else holder
+            return _Cells(features=features, inputs=inputs, away=array.flatten(1), many=many, holder=holder)
+    standing = Tensors(away["input"]) if many else inputs.replace(away)
+    return _Shares(features=features, whole=whole, standing=standing.by_entry(), many=many)
 
 
 def that_differ(features: Features, inputs: Inputs, background: Baseline | Rows) -> Bool[Tensor, " features"]:
@@ -59,7 +59,7 @@ def that_differ(features: Features, inputs: Inputs, background: Baseline | Rows)
         differ = Parts({"input": ((here != table.amin(0)) | (here != table.amax(0))).flatten()})
     else:
         differ = background(inputs).with_(inputs.parts, torch.ne)
-        if isinstance(inputs, Tensors):
+        if inputs.of_rows:
             differ = differ.map(Tensor.flatten)
         differ = differ.map(lambda rows: rows.flatten(1).any(1) if rows.ndim > 1 else rows)
     found = torch.zeros(len(features), dtype=torch.bool, device=features.owner.device)
@@ -83,7 +83,7 @@ class _Cells:
     """Entries of a tensor, each held whole by one feature or by none: the common case, and ten times faster."""
 
     features: Features
-    inputs: Tensors
+    inputs: Inputs
     away: Float[Tensor, "background entries"]
     many: bool
     holder: Int[Tensor, "batch entries"] | None  # the feature of each entry in its example; None: entry k is feature k
@@ -92,11 +92,13 @@ class _Cells:
         if self.holder is not None:
             always = keep.new_ones(len(keep), 1)  # what the entries that no feature holds are told
             keep = torch.cat([keep, always], 1).gather(1, self.holder[example].clamp(max=keep.shape[1]))
-        here = self.inputs.values.flatten(1).index_select(0, example)
+        ((part, array),) = self.inputs.parts.items()
+        here = array.flatten(1).index_select(0, example)
         away = self.away.index_select(0, row if self.many else example)
         one = keep.to(here.dtype)  # products are exact, and several times faster than torch.where
         values = torch.addcmul(here * one, away, 1 - one)
-        return self.inputs.replace(Parts({"input": values.reshape(-1, *self.inputs.values.shape[1:])}))
+        copies = self.inputs if isinstance(self.inputs, Tensors) else self.inputs.take(example)
+        return copies.replace(Parts({part: values.reshape(-1, *array.shape[1:])}))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -128,13 +130,13 @@ class _Shares:
                 gone.index_add_(0, share.row[member] + offset[copy], removed * share.share[member].to(gone))
             gone = gone.clamp(max=1).reshape(-1, *[1] * (array.ndim - 1))  # two features may hold all of a row
             values[part] = array + gone * (away[part] - array)
-        return copies.replace(Parts(values))
+        return copies.replace(Parts(values)).given
 
 
 def _one_each(features: Features, whole: Inputs) -> tuple[bool, Tensor]:
     """Whether no entry is shared, and the feature that holds each entry, counted within its example."""
-    share = features.shares.get("input")
-    entries = len(whole.owners["input"])
+    ((part, owner),) = whole.owners.items()
+    share, entries = features.shares.get(part), len(owner)
     none = torch.full((entries,), torch.iinfo(torch.long).max, device=whole.device)
     if share is None:
         return True, none.reshape(len(whole), -1)

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from attar.core.features import Features, every_row
-from attar.core.inputs import Entries, Inputs, Tensors, starts
+from attar.core.inputs import Inputs, Tensors, starts
 from attar.core.parts import Parts
 
 
@@ -36,11 +36,10 @@ class Removal(Protocol):
 
 def removal(inputs: Inputs, by: Callable[[Inputs], Features] | None, absent: Parts) -> Removal:
     """Of the features that `by` makes of the inputs; None: every entry of a tensor, every row of a graph or bag."""
-    if isinstance(inputs, Tensors):
-        if by is None:
-            return _Entries.of(inputs, absent["input"].to(inputs.values).flatten(1))
-        absent = absent.map(Tensor.flatten)
-    whole = Entries.of(inputs) if isinstance(inputs, Tensors) else inputs
+    if by is None and isinstance(inputs, Tensors):
+        return _Entries.of(inputs, absent["input"].to(inputs.values).flatten(1))
+    whole = inputs.by_entry()
+    absent = absent.map(Tensor.flatten) if inputs.of_rows else absent
     return _Rows.of(inputs, whole, every_row(whole) if by is None else by(whole), absent)
 
 
@@ -95,7 +94,7 @@ class _Rows:
         parts = dict(copies.parts)
         for members in self.members:  # in place: `take` has just copied them
             members.leave(parts[members.part], some)
-        return copies.replace(Parts(parts))
+        return copies.replace(Parts(parts)).given
 
     def on_features(self, loss: Tensor) -> dict[str, Any]:
         name, names = self.features.name, self.features.names
@@ -116,9 +115,7 @@ class _Rows:
                 total.index_add_(0, share.row, every[share.feature] * by)
                 weight.index_add_(0, share.row, by)
             rows[part] = total / torch.where(weight == 0, 1, weight)
-        if isinstance(self.inputs, Tensors):
-            rows = {part: array.reshape(self.inputs.values.shape) for part, array in rows.items()}
-        return {"parts": Parts(rows), "owners": self.inputs.owners}
+        return {"parts": self.whole.laid_out(Parts(rows)), "owners": self.inputs.owners}
 
 
 def _changing(features: Features, here: Parts, absent: Parts) -> Bool[Tensor, " features"]:

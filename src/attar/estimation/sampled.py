@@ -11,7 +11,7 @@ from torch import Tensor
 from attar.core.attribution import Attribution
 from attar.core.error import Error, half_widths
 from attar.core.features import Features
-from attar.core.inputs import Inputs, Tensors, starts
+from attar.core.inputs import Inputs, starts
 from attar.core.model import Chunked
 from attar.core.parts import Parts, precise
 from attar.core.target import Target
@@ -188,8 +188,7 @@ class Layout:
         if not self.on_rows:
             return Parts({self.features.name: each})
         rows = Parts({part: each[share.feature] for part, share in self.features.shares.items()})
-        inputs = self.inputs
-        return rows.map(lambda array: array.reshape(inputs.values.shape)) if isinstance(inputs, Tensors) else rows
+        return self.inputs.by_entry().laid_out(rows)
 
     @property
     def owners(self) -> Mapping[str, Int[Tensor, " rows"]]:

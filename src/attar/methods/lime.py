@@ -13,7 +13,7 @@ from attar.core.attribution import Attribution
 from attar.core.baseline import Baseline, Rows, Zeros
 from attar.core.errors import InputError
 from attar.core.features import Features, every_row
-from attar.core.inputs import Entries, Inputs
+from attar.core.inputs import Inputs
 from attar.core.model import Chunked, Predictor
 from attar.core.parts import precise
 from attar.core.target import Target
@@ -114,7 +114,7 @@ class Lime:
             raise InputError("by= groups what a baseline takes away; give by= or a background of rows, not both")
         width = 0.75 if self.width is None else self.width
         points = Points.of(model, inputs, background, bins=self.bins, width=width, seed=self.seed)
-        entries = Entries.of(points.inputs)
+        entries = points.inputs.by_entry()
         columns = points.inputs.values.shape[1]
         examples = torch.arange(len(inputs), device=inputs.device)
         groups = examples.split(max(1, _REGRESSORS // (self.budget * columns)))

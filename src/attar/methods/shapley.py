@@ -14,7 +14,7 @@ from attar.core.attribution import Attribution
 from attar.core.baseline import Baseline, Rows, Zeros
 from attar.core.errors import InputError
 from attar.core.features import Features, every_row
-from attar.core.inputs import Entries, Inputs, Tensors
+from attar.core.inputs import Inputs
 from attar.core.model import Chunked, Predictor
 from attar.core.parts import precise
 from attar.core.target import Target
@@ -68,7 +68,7 @@ class Shapley:
         worth = torch.stack([precise(each) for each in asked])
         rows = len(self.background) if isinstance(self.background, Rows) else 1
         resolution = torch.finfo(outputs.dtype).eps
-        whole = Entries.of(inputs) if isinstance(inputs, Tensors) else inputs
+        whole = inputs.by_entry()
         features = every_row(whole) if self.by is None else self.by(whole)
         differing = that_differ(features, inputs, self.background)
         by = self.by if bool(differing.all()) else lambda _: some_of(features, differing)

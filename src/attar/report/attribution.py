@@ -15,7 +15,7 @@ from torch import Tensor
 from attar.core.attribution import Attribution
 from attar.core.errors import InputError
 from attar.core.features import Features
-from attar.core.inputs import Entries, Tensors
+from attar.core.inputs import Tensors
 from attar.core.show import as_text, index_name, leading, signed
 from attar.core.show_html import AGAINST, SUPPORTS, HeatMaps, as_html, coloured, heat_maps, png
 from attar.experiments.explain import Explained
@@ -103,7 +103,7 @@ def _drawing(name: str, explained: Explained) -> Callable[[Any, int], None]:
     found, inputs, seen = explained.found[name], explained.opened.examples.inputs, explained.opened.examples.seen
     by = getattr(explained.methods[name], "by", None)
     if by is not None and isinstance(inputs, Tensors) and inputs.values.ndim == 4:
-        painted = _painted(found, by(Entries.of(inputs)), inputs)
+        painted = _painted(found, by(inputs.by_entry()), inputs)
         return lambda axes, example: _map(axes, painted, None if seen is None else seen[example], example)
     maps = heat_maps(found)
     if not found.single or len(maps) != 1:
