@@ -19,7 +19,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
-from attar import InputError, Logit, Probability, UnsupportedError, attribute
+from attar import Difference, InputError, Logit, Probability, UnsupportedError, attribute
 from attar.adapters import adapt
 from attar.adapters.function import Function
 from attar.adapters.graph import Graphs
@@ -28,10 +28,12 @@ from attar.adapters.torch import TorchModel
 from attar.core.inputs import SparseRows, Tensors
 from attar.core.parts import Parts
 from attar.design.glm import GeneralizedLinearModel
+from attar.methods.attention_rollout import AttentionRollout
 from attar.methods.attention_weights import AttentionWeights
 from attar.methods.cam import CAM
 from attar.methods.grad_cam import GradCAM
 from attar.methods.grad_input import GradInput
+from attar.methods.gradient import Gradient
 from attar.methods.occlusion import Occlusion
 from attar.methods.tree_paths import TreePaths
 from attar.methods.weight_times_input import WeightTimesInput
@@ -249,6 +251,17 @@ def test_an_estimator_explains_tables_alone(name: str) -> None:
 def test_weights_and_paths_explain_logits_alone(name: str, method: Any) -> None:
     with pytest.raises(UnsupportedError, match=r"ask for attar\.Logit"):
         attribute(case(name).model, X, method, Probability(0))
+
+
+def test_weights_explain_differences_of_logits_and_have_a_gradient_for_any_target() -> None:
+    given = case("logistic")
+    weights = torch.from_numpy(given.model.coef_)
+    why = attribute(given.model, given.inputs, WeightTimesInput(), Difference(Logit(1), Logit(0)))
+    either = [attribute(given.model, given.inputs, WeightTimesInput(), Logit(k)).parts["input"] for k in (1, 0)]
+    torch.testing.assert_close(why.parts["input"], either[0] - either[1])
+    share = torch.sigmoid(adapt(given.model).predict(given.inputs)[:, 1])
+    slope = attribute(given.model, given.inputs, Gradient(), Probability(1)).parts["input"]
+    torch.testing.assert_close(slope, (share * (1 - share))[:, None] * weights)
 
 
 # --- functions ---
@@ -535,6 +548,16 @@ def test_attention_heads_are_averaged(heads: int | None) -> None:
 
     found = attribute(TorchModel(Looking(), attention_layers=("attention",)), graphs(), AttentionWeights())
     torch.testing.assert_close(found.parts["edges"], weights if heads is None else weights.mean(1))
+
+
+@pytest.mark.parametrize(
+    ("method", "at"), [(GradCAM(), None), (CAM(), None), (AttentionRollout(), None), (Gradient(), "0")]
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_the_layers_of_a_script_cannot_be_seen(method: Any, at: str | None) -> None:
+    script = torch.jit.script(nn.Sequential(nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(18, 2)).double())
+    with pytest.raises(UnsupportedError, match="layers of a TorchScript module cannot be seen; give the module it was"):
+        attribute(script, images(), method, at=at)
 
 
 def test_adapters_pickle() -> None:

@@ -561,6 +561,25 @@ def test_rollout_is_over_the_layers_that_are_named() -> None:
         attribute(TorchModel(stack, self_attention=("head",)), x, AttentionRollout())
 
 
+def test_attention_without_heads_is_attention_with_one() -> None:
+    class Plain(nn.Module):
+        def __init__(self, heads: bool) -> None:
+            super().__init__()
+            self.heads, self.qkv = heads, nn.Linear(4, 12)
+
+        def forward(self, x: Tensor) -> Tensor:
+            each = self.qkv(x).chunk(3, -1)
+            if not self.heads:
+                return F.scaled_dot_product_attention(*each)
+            return F.scaled_dot_product_attention(*(one[:, None] for one in each))[:, 0]
+
+    found, headed = (
+        attribute(seeded(lambda heads=heads: Stack(Plain(heads), Plain(heads))), numbers(3, 5, 4), AttentionRollout())
+        for heads in (False, True)
+    )
+    close(found.values, headed.values)
+
+
 def test_rollout_of_a_model_of_token_ids_is_asked_at_the_embeddings() -> None:
     class Reader(nn.Module):
         def __init__(self) -> None:

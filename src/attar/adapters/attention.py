@@ -77,7 +77,8 @@ class _Watching(TorchFunctionMode):
             return self._multi_head(func, args, kwargs)
         found = func(*args, **kwargs)
         if func is F.scaled_dot_product_attention:
-            self._keep(_weights(*args, **kwargs))
+            weights = _weights(*args, **kwargs)
+            self._keep(weights[:, None] if weights.ndim == 3 else weights)  # three axes: without heads
         elif func in _SOFTMAX and kwargs.get("dim", args[1] if len(args) > 1 else None) in (-1, 3):
             self._keep(found)
         return found

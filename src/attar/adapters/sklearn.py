@@ -1,6 +1,7 @@
 """scikit-learn estimators: classifiers give the logit of each class, regressors their value."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attar.adapters.torch import gradients_of, leaves_of
 from attar.core.baseline import Rows
 from attar.core.errors import InputError, UnsupportedError
 from attar.core.inputs import Inputs, SparseRows, Tensors
 from attar.core.model import Contributions, Forest, Walk
 from attar.core.parts import Parts, placed, precise
-from attar.core.target import Logit, Target
+from attar.core.target import Difference, Logit, Target
 
 
 def adapt_estimator(estimator: Any) -> Any:
@@ -96,10 +98,17 @@ class LinearEstimator:
         return len(getattr(self.estimator, "classes_", ())) == 2
 
     def predict(self, inputs: Inputs) -> Tensor:
+        with torch.no_grad():
+            return self._answers(inputs)
+
+    def _answers(self, inputs: Inputs) -> Tensor:
         weights, bias = self._outputs(inputs.device)
         return _linear(inputs, weights) + bias
 
     def coefficients(self, inputs: Inputs, target: Target) -> tuple[Parts, Tensor]:
+        if isinstance(target, Difference):
+            this, that = self.coefficients(inputs, target.this), self.coefficients(inputs, target.that)
+            return this[0] - that[0], this[1] - that[1]
         if not isinstance(target, Logit):
             raise UnsupportedError(f"W·x explains a logit, the target is {target!r}; ask for attar.Logit(class)")
         weights, bias = self._outputs(inputs.device)
@@ -110,7 +119,11 @@ class LinearEstimator:
         return Parts({"input": weights[chosen]}), bias[chosen]
 
     def differentiate(self, inputs: Inputs, target: Target) -> tuple[Tensor, Parts]:
-        return target(self.predict(inputs)), self.coefficients(inputs, target)[0]
+        return self.differentiate_each(inputs, [target])[0]
+
+    def differentiate_each(self, inputs: Inputs, targets: Sequence[Target]) -> list[tuple[Tensor, Parts]]:
+        with torch.enable_grad():
+            return gradients_of(lambda parts: self._answers(inputs.replace(parts)), targets, leaves_of(inputs.parts))
 
     def _outputs(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """W `Float[Tensor, "outputs features"]` and b `Float[Tensor, " outputs"]`."""
@@ -224,4 +237,4 @@ def _linear(inputs: Inputs, weights: Tensor) -> Tensor:
         return weights.new_zeros(len(inputs), len(weights)).index_add_(0, inputs.rows, terms.to(weights.dtype))
     if not isinstance(inputs, Tensors) or inputs.values.ndim != 2:
         raise InputError("a linear estimator explains tables: give a (rows, columns) array or sparse rows")
-    return precise(inputs.values.detach()) @ weights.T
+    return precise(inputs.values) @ weights.T

@@ -19,6 +19,8 @@ from attar.core.parts import Parts
 from attar.core.propagation import Propagated, Propagation
 from attar.core.target import Target
 
+_SCRIPT = "the layers of a TorchScript module cannot be seen; give the module it was made from"
+
 
 @dataclass(frozen=True, eq=False)
 class TorchModel:
@@ -58,11 +60,13 @@ class TorchModel:
             SelfAttending: "no attention of tokens over tokens was seen in it; of a kernel that hides its weights ask "
             "for the eager or sdpa kind",
         }
+        if protocol in has and isinstance(self.module, torch.jit.ScriptModule):
+            return _SCRIPT
         return say[protocol] if protocol in has and not has[protocol] else None
 
     def told(self, protocol: type, inputs: Inputs) -> "TorchModel":
         """The same, with what it was not told and can find out by answering about one of these inputs."""
-        if self.missing(protocol) is None:
+        if self.missing(protocol) in (None, _SCRIPT):
             return self
         if protocol is Layered and (layer := last_layer(self, inputs)):
             return replace(self, layers=(layer,))
@@ -234,6 +238,8 @@ class TorchModel:
                 hook.remove()
 
     def submodule(self, name: str) -> nn.Module:
+        if isinstance(self.module, torch.jit.ScriptModule):
+            raise UnsupportedError(_SCRIPT)
         try:
             return self.module.get_submodule(name)
         except AttributeError as problem:

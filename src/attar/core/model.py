@@ -165,7 +165,9 @@ def lacks(model: object, protocol: type) -> str | None:
     """
     if not isinstance(model, protocol):
         offered = [p.__name__ for p in PROTOCOLS if isinstance(model, p)]
-        return f"{type(model).__name__} offers {', '.join(offered) or 'none of the protocols'}"
+        found = f"{type(model).__name__} offers {', '.join(offered) or 'none of the protocols'}"
+        gradients = issubclass(protocol, Differentiable) and not isinstance(model, Differentiable)
+        return f"{found}; for gradients give a torch.nn.Module" if gradients else found
     missing = getattr(model, "missing", None)
     return missing(protocol) if missing is not None else None
 

@@ -1,5 +1,6 @@
 """Attention weights, read as importance."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -24,14 +25,21 @@ class AttentionWeights:
     needs: ClassVar[type] = Attending
 
     def __call__(self, model: Attending, inputs: Inputs, target: Target) -> Attribution:
-        layers = model.attention(inputs)
+        return self.each(model, inputs, (target,))[0]
+
+    def each(self, model: Attending, inputs: Inputs, targets: Sequence[Target]) -> list[Attribution]:
+        """The same for every target, asked once."""
+        layers, outputs = model.attention(inputs), model.predict(inputs)
         total = layers[0]
         for other in layers[1:]:
             total = total + other
-        return Attribution(
-            parts=total / len(layers),
-            owners={n: inputs.owners[n] for n in total},
-            output=target(model.predict(inputs)),
-            error=exact(len(inputs), inputs.device),
-            evaluations=torch.full((len(inputs),), 2, device=inputs.device),
-        )
+        return [
+            Attribution(
+                parts=total / len(layers),
+                owners={n: inputs.owners[n] for n in total},
+                output=target(outputs),
+                error=exact(len(inputs), inputs.device),
+                evaluations=torch.full((len(inputs),), 2, device=inputs.device),
+            )
+            for target in targets
+        ]
