@@ -35,7 +35,7 @@ class Network(nn.Module):
         self.layers = nn.ModuleList([GCNConv(len(ATOM_FEATURES), 64), GCNConv(64, 64), GCNConv(64, 64)])
         self.head = nn.Linear(64, 1)
 
-    def forward(self, x: Tensor, edge_index: Tensor, _: Tensor | None, batch: Tensor) -> Tensor:
+    def forward(self, x: Tensor, edge_index: Tensor, edge_attr: Tensor | None, batch: Tensor) -> Tensor:  # noqa: ARG002
         for layer in self.layers:
             x = torch.relu(layer(x, edge_index))
         return self.head(global_add_pool(x, batch))
@@ -110,8 +110,8 @@ def main(path: Path) -> None:
     single = graphs.to_pyg().to_data_list()
     ways = {
         "CaptumExplainer, 50 steps": lambda: torch.cat(by_captum(network, single)),
-        "ours, tolerance 1 %": lambda: ours(network, graphs, 0.01),
-        "ours, tolerance 5 %": lambda: ours(network, graphs, 0.05),
+        "ours, tolerance 1 %": lambda: explained(network, graphs, 0.01).parts["atoms"],
+        "ours, tolerance 5 %": lambda: explained(network, graphs, 0.05).parts["atoms"],
     }
     truth = fine(network, graphs)
     least = {name: min(timed(run) for _ in range(3)) for name, run in ways.items()}
@@ -121,12 +121,25 @@ def main(path: Path) -> None:
     for name, run in ways.items():
         off = shares_off(run(), truth, graphs)
         print(f"{name:<28}{least[name]:>8.3f}{first / least[name]:>7.1f}x{off.median():>14.2%}{off.max():>8.2%}")
+    nodes = float(explained(network, graphs, 0.01).evaluations.double().mean()) - 1
+    passes = min(timed(lambda: bare(network, graphs, 10)) for _ in range(5)) * nodes / 10
+    said = "the passes alone of the 1 %"
+    print(f"{said:<28}{passes:>8.3f}{first / passes:>7.1f}x   {nodes:.0f} nodes for each molecule")
     reached = first / least["ours, tolerance 1 %"]
     print(f"\nAt least {TARGET:.0f}x is asked for: {'met' if reached >= TARGET else 'lost'} ({reached:.0f}x).")
+    print("Lost at 1 %: so many nodes are needed until it is known to be reached, and two thirds of the time go into")
+    print("where the next ones belong and how far off the sum may be.")
 
 
-def ours(network: Network, graphs: Graphs, tolerance: float) -> Tensor:
-    return attar.attribute(network, graphs, IntegratedGradients(tolerance=tolerance)).parts["atoms"]
+def explained(network: Network, graphs: Graphs, tolerance: float) -> attar.Attribution:
+    return attar.attribute(network, graphs, IntegratedGradients(tolerance=tolerance))
+
+
+def bare(network: Network, graphs: Graphs, times: int) -> None:
+    """Forward and backward, once for so many nodes of every molecule."""
+    x, edge_index, _, owner = graphs.take(torch.arange(len(graphs)).repeat(times)).arguments()
+    x = x.detach().requires_grad_()
+    torch.autograd.grad(network(x, edge_index, None, owner).sum(), x)
 
 
 if __name__ == "__main__":

@@ -70,6 +70,8 @@ THRIFTY = {
     "shapley": {"budget": 200, "exact_up_to": 2},
     "lime": {"budget": 200, "exact_up_to": 2},
     "rise": {"budget": 24, "exact_up_to": 2},
+    "anchors": {"budget": 200, "exact_up_to": 2},
+    "guided-integrated-gradients": {"steps": 6},
 }
 
 
@@ -77,6 +79,15 @@ def every_thrifty_method() -> dict[str, Method]:
     """Every method, told to spend little."""
     spent = {name: {f: most for f, most in FEW.items() if hasattr(m, f)} for name, m in every_method().items()}
     return {name: replace(m, **spent[name] | THRIFTY.get(name, {})) for name, m in every_method().items()}
+
+
+# For arrays with positions, (batch, channels, *positions), and no others, whatever the model offers.
+ON_POSITIONS = {"blur-integrated-gradients"}
+
+
+def takes(name: str, inputs: Inputs) -> bool:
+    """Whether the method is for inputs of this shape."""
+    return name not in ON_POSITIONS or all(array.ndim > 2 for array in inputs.parts.values())
 
 
 # --- inputs ---

@@ -18,7 +18,7 @@ from attar.core.attribution import Attribution
 from attar.core.method import needs_of
 from attar.core.model import lacks, told
 from elsewhere import Away, brought_back, elsewhere, sent
-from models import Case, case, every_thrifty_method
+from models import Case, case, every_thrifty_method, takes
 
 METHODS_BY_NAME = every_thrifty_method()
 # One of each kind of input and of adapter: emulation costs ten times the time.
@@ -29,7 +29,8 @@ PAIRS = [
     for model_name in ON_MODULES + ON_OTHERS
     for adapted in [adapt(case(model_name).model)]
     for name, method in METHODS_BY_NAME.items()
-    if all(lacks(told(adapted, needs, case(model_name).inputs), needs) is None for needs in needs_of(method))
+    if takes(name, case(model_name).inputs)
+    and all(lacks(told(adapted, needs, case(model_name).inputs), needs) is None for needs in needs_of(method))
 ]
 ON_APPLE = {"mlp", "cnn", "mpnn", "picture-and-words", "logistic", "tree-on-rows"}
 

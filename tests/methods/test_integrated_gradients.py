@@ -1,10 +1,12 @@
 """Integrated Gradients along straight, blurred and guided paths: closed forms, the error bar, where nodes go."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from scipy.fft import dctn
 from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 
@@ -13,9 +15,13 @@ from attar.adapters import adapt
 from attar.core.attribution import Attribution
 from attar.core.baseline import Constant
 from attar.core.inputs import Tensors
+from attar.core.method import Method
 from attar.core.model import Chunked
+from attar.core.parts import Parts
+from attar.estimation.path_integral import jump_error
 from attar.estimation.quadrature import added, rule
-from attar.methods.blur_integrated_gradients import BlurIntegratedGradients
+from attar.methods import guided_integrated_gradients
+from attar.methods.blur_integrated_gradients import BlurIntegratedGradients, _of_waves, _waves
 from attar.methods.guided_integrated_gradients import GuidedIntegratedGradients
 from attar.methods.integrated_gradients import IntegratedGradients
 from models import FEATURES, PooledCNN, case, images, in_dtype, numbers, relu_mlp, seeded, table
@@ -133,7 +139,8 @@ def test_it_is_linear_in_the_model() -> None:
     close(exact[2].values, 2 * exact[0].values - 3 * exact[1].values, 1e-7)
 
 
-def test_the_same_function_written_otherwise_gets_the_same_answer() -> None:
+@pytest.mark.parametrize("method", [IntegratedGradients(), GuidedIntegratedGradients(distance=0.3)], ids=str)
+def test_the_same_function_written_otherwise_gets_the_same_answer(method: Method) -> None:
     module, x = relu_mlp(), table()
     first, _, second, _, last = module
     order = torch.randperm(16, generator=torch.Generator().manual_seed(0))
@@ -143,7 +150,7 @@ def test_the_same_function_written_otherwise_gets_the_same_answer() -> None:
         hidden = torch.where(hidden > 0, hidden, 0) @ (4 * second.weight[:, order]).T + second.bias
         return last((hidden + hidden.abs()) / 2)
 
-    found, again = (attribute(m, x, IntegratedGradients(), Logit(1)) for m in (module, Formula(otherwise)))
+    found, again = (attribute(m, x, method, Logit(1)) for m in (module, Formula(otherwise)))
     close(found.values, again.values)
     close(found.error.bound, again.error.bound)
 
@@ -386,6 +393,53 @@ def test_a_blur_does_not_depend_on_the_batch_size() -> None:
     assert bool((usual.residual().abs() <= usual.error.bound).all())
 
 
+@pytest.mark.parametrize("shape", [(2, 3, 1), (2, 1, 2), (1, 2, 7), (2, 1, 5, 4), (1, 1, 3, 4, 5)])
+def test_the_cosine_transform_is_scipys_and_comes_back(shape: tuple[int, ...]) -> None:
+    x, axes = numbers(*shape), len(shape) - 2
+    waves = _waves(x, axes)
+    close(waves, torch.from_numpy(dctn(x.numpy(), axes=range(2, len(shape)))) / 2**axes, 1e-13)
+    close(_of_waves(waves, axes), x, 1e-13)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_a_blurred_path_ends_at_the_input_itself(dtype: torch.dtype) -> None:
+    """To the last digit: else a black pixel would not be black, and a unit at its kink on either side of it."""
+    x, asked = images().to(dtype), []
+
+    def formula(x: Tensor) -> Tensor:
+        asked.append(x.detach().clone())
+        return x.flatten(1).sum(1)
+
+    attribute(Formula(formula), x, BlurIntegratedGradients())
+    first = next(rows for rows in asked if len(rows) == len(rule(0).nodes) * len(x))
+    assert torch.equal(first[-len(x) :], x)
+
+
+def test_a_long_signal_is_blurred_in_little_memory() -> None:
+    """A table of cosines would hold the length times the length: here 64 GB."""
+    sound = numbers(1, 1, 90_000)
+    found = attribute(Formula(lambda x: (x**2).flatten(1).sum(1)), sound, BlurIntegratedGradients(tolerance=0.5))
+    assert bool((found.residual().abs() <= found.error.bound).all())
+
+
+def test_a_channel_that_the_model_does_not_hear_gets_nothing_on_a_blurred_path() -> None:
+    found = attribute(Formula(lambda x: torch.tanh(x[:, 0]).sum((1, 2))), images(), BlurIntegratedGradients())
+    assert float(found.values[:, 1].abs().max()) == 0
+    assert bool((found.values[:, 0] != 0).all())
+
+
+@pytest.mark.parametrize("tolerance", [0.1, 0.01])
+def test_the_error_covers_the_true_error_on_a_blurred_path(tolerance: float) -> None:
+    module, x = seeded(PooledCNN), 2 * numbers(100, 2, 5, 4, seed=3)
+    fine = attribute(module, x, BlurIntegratedGradients(tolerance=3e-4, budget=600), Logit(0))
+    found = attribute(module, x, BlurIntegratedGradients(tolerance=tolerance), Logit(0))
+    assert bool((fine.error.bound < 0.1 * found.error.bound).all())
+    assert bool(found.error.reached.all())
+    error = l1(found.values - fine.values)
+    assert float((error <= found.error.bound).double().mean()) >= 0.93
+    assert float((found.error.bound / error).median()) < 4
+
+
 def test_a_blur_keeps_precision_and_refuses_what_has_no_positions() -> None:
     for dtype in (torch.float32, torch.bfloat16):
         found = attribute(seeded(PooledCNN, dtype), in_dtype(Tensors(images()), dtype), BlurIntegratedGradients())
@@ -395,6 +449,11 @@ def test_a_blur_keeps_precision_and_refuses_what_has_no_positions() -> None:
     given = case("mpnn")
     with pytest.raises(UnsupportedError, match="take IntegratedGradients"):
         attribute(given.model, given.inputs, BlurIntegratedGradients())
+    several = case("picture-and-words")
+    with pytest.raises(UnsupportedError, match=r"age has shape \(4, 2\), .*; or name the inputs that have"):
+        attribute(several.model, several.inputs, BlurIntegratedGradients())
+    found = attribute(several.model, replace(several.inputs, only=("picture",)), BlurIntegratedGradients())
+    assert list(found.parts) == ["picture"]
     with pytest.raises(InputError, match="sigma is 0, expected a positive number"):
         BlurIntegratedGradients(sigma=0)
 
@@ -458,6 +517,77 @@ def test_a_guided_path_is_complete_to_its_error(name: str) -> None:
     for found in (few, many):  # 95% of examples, and of those 4 or 6 that are here none by much
         assert bool((found.residual().abs() <= 1.5 * found.error.bound + 1e-12).all())
     assert bool((many.error.bound <= few.error.bound + 1e-12).all())
+
+
+@pytest.mark.parametrize(("steps", "distance"), [(50, 0.02), (20, 0.2)])
+def test_the_error_covers_the_true_error_on_a_guided_path(steps: int, distance: float) -> None:
+    """The truth: midpoints, many to a step, on the segments that were walked."""
+    module, x, asked = relu_mlp(), 3 * table(200, seed=11), []
+
+    def walked(x: Tensor) -> Tensor:
+        asked.append(x.detach().clone())
+        return module(x)
+
+    found = attribute(Formula(walked), x, GuidedIntegratedGradients(steps=steps, distance=distance), Logit(0))
+    expected, shares = torch.zeros_like(x), (torch.arange(60).double()[:, None, None] + 0.5) / 60
+    for first, last in zip(asked[-steps - 1 :], asked[-steps:], strict=False):
+        points = (first + shares * (last - first)).requires_grad_()
+        slopes = torch.autograd.grad(module(points)[..., 0].sum(), points)[0]
+        expected += slopes.mean(0) * (last - first)
+    error = l1(found.values - expected)
+    assert float((error <= found.error.bound).double().mean()) >= 0.93
+    assert float((found.error.bound / error).median()) < 3
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+def test_a_guided_path_ends_at_the_input_itself(dtype: torch.dtype) -> None:
+    x, asked = 3 * table().to(dtype), []
+
+    def formula(x: Tensor) -> Tensor:
+        asked.append(x.detach().clone())
+        return (x**3).sum(1)
+
+    start = Constant({"input": torch.tensor([0.3, -0.1, 0.7, 1.1, 0.9])})
+    attribute(Formula(formula), x, GuidedIntegratedGradients(steps=7, baseline=start))
+    assert torch.equal(asked[-1], x)
+
+
+def test_a_guided_path_in_half_precision_is_walked_and_summed_in_single() -> None:
+    """Else each of many small steps is rounded off, and each sum."""
+    x, weight = 3 * table().bfloat16(), torch.tensor([0.3, -0.7, 1.1, 0.9, 1.7]).bfloat16()
+    found = attribute(Formula(lambda x: (x * weight).sum(1)), x, GuidedIntegratedGradients(steps=300))
+    torch.testing.assert_close(found.values.float(), x.float() * weight.float(), rtol=2**-8, atol=0)
+    assert bool((found.error.bound > 0).all())  # that of rounding
+
+
+@pytest.mark.parametrize("name", ["mlp", "mpnn", "bag-mlp"])
+def test_a_guided_path_holds_few_jumps_at_once(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    given, method, held = case(name), GuidedIntegratedGradients(steps=10), []
+    classes = adapt(given.model).predict(given.inputs).shape[1]
+    target = Logit([k % classes for k in range(len(given.inputs))])
+    usual = attribute(given.model, given.inputs, method, target)
+
+    def looked_at(jumps: Parts, owners: dict[str, Tensor], count: int) -> Tensor:
+        held.append(jumps["entries"].numel())
+        return jump_error(jumps, owners, count)
+
+    numbers_in_all = sum(array.numel() for array in given.inputs.parts.values())
+    monkeypatch.setattr(guided_integrated_gradients, "_HELD", 10 * numbers_in_all // 2)
+    monkeypatch.setattr(guided_integrated_gradients, "jump_error", looked_at)
+    found = attribute(given.model, given.inputs, method, target)
+    assert len(held) > 1
+    assert sum(held) == 10 * numbers_in_all
+    for part, array in found.parts.items():
+        close(array, usual.parts[part])
+    close(found.error.bound, usual.error.bound)
+
+
+def test_of_two_entries_that_need_each_other_the_last_gets_more_on_a_guided_path() -> None:
+    """x y, from (0, 0) to (1, 1): all slopes are 0 there, the first goes first, and the second finds it in place."""
+    x = torch.ones(1, 2, dtype=torch.float64)
+    model = Formula(lambda x: x[:, 0] * x[:, 1])
+    close(attribute(model, x, GuidedIntegratedGradients(distance=0.0, fraction=1.0)).values, x / 2)
+    close(attribute(model, x, GuidedIntegratedGradients(distance=1.0)).values, torch.tensor([[0.0, 1.0]]).double())
 
 
 @pytest.mark.parametrize("wrong", [{"steps": 0}, {"fraction": 0}, {"fraction": 1.5}, {"distance": -1}])

@@ -48,6 +48,7 @@ from models import (
     seeded,
     sparse,
     table,
+    takes,
 )
 
 
@@ -438,7 +439,7 @@ DUMMY = 3
 SEES_ENTRIES = [
     name
     for name, method in every_method().items()
-    if name != "random" and lacks(adapt(case("mlp").model), method.needs) is None
+    if name != "random" and lacks(adapt(case("mlp").model), method.needs) is None and takes(name, Tensors(table()))
 ]
 
 
@@ -452,7 +453,8 @@ def test_a_feature_that_the_model_does_not_hear_gets_nothing(name: str) -> None:
     found = attribute(Formula(_deaf), table(), every_method()[name])
     slack = 0.0 if found.standard_error is None else 5 * found.standard_error["input"][:, DUMMY] + 1e-15
     assert bool((found.values[:, DUMMY].abs() <= slack).all())
-    assert bool((found.values[:, :DUMMY] != 0).all())
+    others = found.values[:, :DUMMY] != 0
+    assert bool((others.any(1) if name == "anchors" else others).all())  # a rule keeps as few as it can
 
 
 @pytest.mark.parametrize("method", [WeightTimesInput(), GradInput(), TreePaths(), Occlusion()])

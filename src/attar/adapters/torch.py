@@ -180,13 +180,13 @@ class TorchModel:
     @contextmanager
     def resting(self) -> Iterator[None]:
         """Eval mode inside, every submodule's own mode as it was afterwards."""
-        every = list(self.module.modules())
-        # A module of frozen TorchScript has no mode.
-        awake = [module for module in every if getattr(module, "training", False)]
+        awake, plain = [], False
+        for module in self.module.modules():
+            if getattr(module, "training", False):  # one of frozen TorchScript has no mode
+                awake.append(module)
+            plain = plain or isinstance(module, nn.RNNBase)  # whose kernels have no gradient in eval mode
         for module in awake:
             module.training = False
-        # Its kernels for recurrent layers have no gradient in eval mode.
-        plain = any(isinstance(each, nn.RNNBase) for each in every)
         try:
             with torch.backends.cudnn.flags(enabled=False) if plain else nullcontext():
                 yield

@@ -27,9 +27,9 @@ class Attribution:
     `unassigned` what a complete method could give to no part. `error` is an L1 error per example.
     `evaluations` counts model evaluations (forward or forward and backward) per example. `standard_error` is that of
     each value, laid out like `parts`, where the method samples. `measured` is what more it found of each example, by
-    name, such as a surrogate's R²; `said` is what it found of each in words, such as a rule. `layers` are those whose outputs were read, where the
-    method reads any. `entry_names` are those of an example's entries, in the
-    order of a flattened row.
+    name, such as a surrogate's R²; `rules` are what it keeps of each, in words. `layers` are those whose
+    outputs were read, where the method reads any. `entry_names` are those of an example's entries, in the order of a
+    flattened row.
     """
 
     parts: Parts
@@ -47,7 +47,7 @@ class Attribution:
     carried_by: str | None = None
     layers: tuple[str, ...] = ()
     measured: Mapping[str, Float[Tensor, "batch *more"]] = field(default_factory=dict)
-    said: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
     single: bool = False
 
     @property
@@ -117,10 +117,11 @@ class Attribution:
             "method": self.method,
             "target": self.target,
             "how": self.error.how,
+            "otherwise": self.error.otherwise,
             "carried_by": self.carried_by,
             "layers": self.layers,
             "measured": list(self.measured),
-            "said": self.said,
+            "rules": self.rules,
             "single": self.single,
             "names": {k: list(v) for k, v in self.names.items()},
             "entry_names": self.entry_names,
@@ -142,7 +143,7 @@ class Attribution:
                 parts=Parts({n: arrays[f"parts/{n}"] for n in text["order"]}),
                 owners={n: arrays[f"owners/{n}"] for n in text["order"]},
                 output=arrays["output"],
-                error=Error(arrays["error"], text["how"], arrays.get("reached")),
+                error=Error(arrays["error"], text["how"], arrays.get("reached"), text["otherwise"]),
                 evaluations=arrays["evaluations"],
                 reference=arrays.get("reference"),
                 unassigned=arrays.get("unassigned"),
@@ -154,7 +155,7 @@ class Attribution:
                 carried_by=text["carried_by"],
                 layers=tuple(text.get("layers", ())),
                 measured={n: arrays[f"measured/{n}"] for n in text.get("measured", ())},
-                said=tuple(text.get("said", ())),
+                rules=tuple(text.get("rules", ())),
                 single=text["single"],
             )
         except (SafetensorError, KeyError, OSError, ValueError) as problem:
@@ -195,12 +196,12 @@ def chained(pieces: list[Attribution]) -> Attribution:
             n: torch.cat([p.owners[n] + s for p, s in zip(pieces, starts.tolist(), strict=False)]) for n in first.owners
         },
         output=torch.cat([p.output for p in pieces]),
-        error=Error(bound, first.error.how, torch.cat(known) if known else None),
+        error=replace(first.error, bound=bound, reached=torch.cat(known) if known else None),
         evaluations=torch.cat([p.evaluations for p in pieces]),
         reference=cat("reference"),
         unassigned=cat("unassigned"),
         measured={n: torch.cat([p.measured[n] for p in pieces]) for n in first.measured},
-        said=tuple(words for p in pieces for words in p.said),
+        rules=tuple(rule for p in pieces for rule in p.rules),
         standard_error=None
         if first.standard_error is None
         else joined([p.standard_error for p in pieces if p.standard_error is not None]),

@@ -53,7 +53,7 @@ class Rows:
     values: Float[Tensor, "background *features"]
 
     def __post_init__(self) -> None:
-        values = self.values if isinstance(self.values, Tensor) else torch.from_numpy(np.asarray(self.values))
+        values = self.values if isinstance(self.values, Tensor) else torch.from_numpy(np.array(self.values))
         object.__setattr__(self, "values", values.detach())
         if self.values.ndim < 2 or not self.values.numel():
             raise InputError(
@@ -72,7 +72,7 @@ class Rows:
         )
 
     def __repr__(self) -> str:
-        return f"Rows({' x '.join(map(str, self.values.shape))}, mean {float(self.values.double().mean()):.6g})"
+        return f"Rows({' x '.join(map(str, self.values.shape))}, mean {float(self.values.cpu().double().mean()):.6g})"
 
     def like(self, inputs: Inputs) -> Float[Tensor, "background *features"]:
         """All rows in the precision and on the device of the inputs; refused where they do not fit."""

@@ -20,6 +20,7 @@ class Error:
     bound: Float[Tensor, " batch"]
     how: str
     reached: Tensor | None = None
+    otherwise: str = "the budget ended before the tolerance was reached"  # what is said where `reached` is False
 
     def take(self, index: Int[Tensor, " examples"]) -> "Error":
         return replace(self, bound=self.bound[index], reached=None if self.reached is None else self.reached[index])

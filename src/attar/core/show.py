@@ -90,7 +90,8 @@ def _one_example(found: "Attribution") -> list[str]:
     parts = leading(found, 0, PARTS)
     wide = max((len(part.name) for part in parts), default=0)
     largest = max((abs(part.value) for part in parts), default=0.0)
-    lines = [" · ".join(facts)]
+    said = textwrap.wrap(f"keeps: {found.rules[0]}", _WIDTH, subsequent_indent=" " * 7) if found.rules else []
+    lines = [" · ".join(facts), *said]
     spreads = ["" if part.standard_error is None else f" ± {part.standard_error:.2g}" for part in parts]
     beside = max(map(len, spreads), default=0)
     for part, spread in zip(parts, spreads, strict=True):
@@ -105,9 +106,11 @@ def _examples(found: "Attribution", names: Sequence[str] | None) -> list[str]:
     facts = [{"example": called(names, k)} | facts_of(found, k) for k in range(shown)]
     columns = [column for column in (facts[0] if facts else {}) if any(row[column] for row in facts)]
     wide = {column: max(len(column), *(len(row[column]) for row in facts)) for column in columns}
-    lines = ["  ".join([*(f"{column:>{wide[column]}}" for column in columns), "counts most"])] if facts else []
+    last = "keeps" if found.rules else "counts most"
+    lines = ["  ".join([*(f"{column:>{wide[column]}}" for column in columns), last])] if facts else []
     for k, row in enumerate(facts):
         most = ", ".join(f"{part.name} {signed(part.value)}" for part in leading(found, k, 3))
+        most = found.rules[k] if found.rules else most
         lines.append("  ".join([*(f"{row[column]:>{wide[column]}}" for column in columns), most]))
     rest = len(found) - shown
     return [*lines, f"and {rest:,} more"] if rest > 0 else lines or ["no examples"]
@@ -150,7 +153,7 @@ def unreached(found: "Attribution") -> str:
     if not late:
         return ""
     where = "" if len(found) == 1 else f"in {late:,} of {len(found):,} examples "
-    return f"* {where}the budget ended before the tolerance was reached"
+    return f"* {where}{found.error.otherwise}"
 
 
 def part_count(found: "Attribution", example: int) -> int:

@@ -102,8 +102,9 @@ def _example_block(found: "Attribution", example: int, names: Sequence[str] | No
         f"<b>{escape(f'example {example}' if names is None else names[example])}</b>" if len(found) > 1 or names else ""
     )
     facts = " · ".join(f"{name} {value}" for name, value in facts_of(found, example).items() if value)
+    kept = f"<div>keeps: {escape(found.rules[example])}</div>" if found.rules else ""
     pictures = "".join(_map_image(each, example) for each in maps)
-    return f"<div>{title}<div>{escape(facts)}</div>{pictures}{_part_table(found, example)}</div>"
+    return f"<div>{title}<div>{escape(facts)}</div>{kept}{pictures}{_part_table(found, example)}</div>"
 
 
 def _map_image(each: HeatMaps, example: int) -> str:

@@ -84,6 +84,11 @@ def shaped(rows: Tensor, array: Tensor) -> Tensor:
     return rows.reshape(*rows.shape, *[1] * (array.ndim - rows.ndim)).to(array.dtype)
 
 
+def wide(array: Tensor) -> Tensor:
+    """In no less than single precision."""
+    return array.float() if array.dtype in (torch.float16, torch.bfloat16) else array
+
+
 def path_integral(
     model: Chunked, path: Path, targets: Sequence[Target], *, tolerance: float, budget: int
 ) -> list[Attribution]:
@@ -225,6 +230,13 @@ class _Sampled:
         table = torch.from_numpy(weights)
         return self.slopes.map(lambda a: (table.to(a) @ a.flatten(1)).unflatten(1, a.shape[1:]))
 
+    def norms(self, weights: Float[np.ndarray, "sums nodes"]) -> Float[Tensor, "sums examples"]:
+        """The L1 norms of such sums, of as many at once as may be laid out."""
+        numbers = max(array[0].numel() for array in self.slopes.values())
+        some = max(1, _LAID_OUT // max(1, numbers))
+        pieces = [weights[first : first + some] for first in range(0, len(weights), some)]
+        return _one_after_another([self.per_example(self.combined(piece).map(torch.abs)) for piece in pieces])
+
 
 def _sampled(model: Chunked, path: Path, targets: Sequence[Target], t: Tensor) -> list[tuple[Tensor, Parts]]:
     """The values and slopes of each target at t, so many nodes in one call that it is about full."""
@@ -244,8 +256,7 @@ def _by_node(gradient: Parts, speed: Parts, t: Tensor) -> Parts:
     """The integrand with an axis of nodes, in no less than single precision: it is summed over them."""
 
     def slopes(array: Tensor, speed: Tensor) -> Tensor:
-        wide = array.float() if array.dtype in (torch.float16, torch.bfloat16) else array
-        return wide.unflatten(0, (len(t), len(array) // len(t))) * speed
+        return wide(array).unflatten(0, (len(t), len(array) // len(t))) * speed
 
     return gradient.with_(speed, slopes)
 
@@ -289,11 +300,10 @@ class _Found:
 def _by_rules(now: _Sampled) -> tuple[_Found, Bool[Tensor, " examples"]]:
     """By the rule of its level; and whether the path is smooth there, without which the error means nothing."""
     known, nodes = rule(now.level), len(now.t)
-    sums = now.combined(_judging(now.level))
-    parts = sums.map(lambda array: array[0])
-    size, first, second, *others = now.per_example(sums.map(torch.abs))
+    parts = now.combined(_judging(now.level)[:1]).map(lambda array: array[0])
+    size, first, second, *others = now.norms(_judging(now.level))
     (last, near, far, further), rates, turns = others[:4], others[4 : nodes + 3], others[nodes + 3 :]
-    residual = now.values[-1] - now.values[0] - now.per_example(parts.map(lambda array: array[None]))[0]
+    residual = now.values[-1] - now.values[0] - parts.per_example(now.owners, len(now))
     decay = second / first.clamp(min=torch.finfo(first.dtype).tiny)
     error = torch.maximum(second * decay.clamp(max=1) ** known.power, _RESIDUALS * residual.abs())
     # As where only a higher derivative jumps: the polynomials' coefficients do not fall by a factor each.
@@ -342,11 +352,10 @@ def jump_error(jumps: Parts, owners: Mapping[str, Tensor], count: int) -> Float[
 
 
 def per_example(parts: Parts, owners: Mapping[str, Tensor], count: int) -> Float[Tensor, "first examples"]:
-    """Summed over all that an example owns, for each entry of an axis before the rows."""
+    """Summed over all that an example owns, for each entry of an axis before the rows; for what has one sign."""
     totals = []
     for name, array in parts.items():
-        wide = precise(array.new_zeros(())).dtype
-        rows = array.flatten(2).sum(2, dtype=wide) if array.ndim > 2 else array.to(wide)
+        rows = precise(array.flatten(2).sum(2) if array.ndim > 2 else array)
         totals.append(rows.new_zeros(len(array), count).index_add_(1, owners[name], rows))
     return totals[0] if len(totals) == 1 else torch.stack(totals).sum(0)
 

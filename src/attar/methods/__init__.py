@@ -7,6 +7,8 @@ METHODS: dict[str, str] = {
     "gradient": "attar.methods.gradient:Gradient",
     "gradient-input": "attar.methods.grad_input:GradInput",
     "integrated-gradients": "attar.methods.integrated_gradients:IntegratedGradients",
+    "blur-integrated-gradients": "attar.methods.blur_integrated_gradients:BlurIntegratedGradients",
+    "guided-integrated-gradients": "attar.methods.guided_integrated_gradients:GuidedIntegratedGradients",
     "deep-lift": "attar.methods.deep_lift:DeepLift",
     "lrp": "attar.methods.lrp:LRP",
     "guided-backprop": "attar.methods.guided_backprop:GuidedBackprop",
@@ -25,6 +27,7 @@ METHODS: dict[str, str] = {
     "occlusion": "attar.methods.occlusion:Occlusion",
     "lime": "attar.methods.lime:Lime",
     "rise": "attar.methods.rise:Rise",
+    "anchors": "attar.methods.anchors:Anchors",
     "random": "attar.methods.random_values:RandomValues",
 }
 

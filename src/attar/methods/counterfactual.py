@@ -1,5 +1,6 @@
 """Counterfactuals: the least that would have had to be different for the model to say otherwise."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -25,15 +26,19 @@ class Counterfactual:
 
     For tables. `measured["counterfactual"]` is that near row and `measured["distance"]` its distance: the sum over
     columns of the change in units of the column's median absolute deviation in `background`. Otherwise means another
-    class (the other sign, of a single output), or with `to` a target of at most that. A value is the target with that
-    one change undone less the target of the counterfactual: positive where the change was needed, exactly 0 where
-    nothing changed. `error.reached` is False, and all values are 0, where every row of the background is answered
-    alike.
+    class (the other sign, of a single output), or with `to` a target on the other side of that number, or at it: a
+    yield of 50, say, or a probability of 0.5. A value, in units of the target, is the target with that one change
+    undone less the target of the counterfactual: positive where the change lowered it, exactly 0 where nothing changed;
+    what they do not sum to, because changes act together, is `unassigned`. `error.reached` is False, and all values are
+    0, where every row of the background is answered alike.
     The search starts at the `neighbours` nearest rows of the background that are answered otherwise, undoes one change
-    after another, always the one that leaves the answer safest, until each is needed, and then comes nearer by
-    `bisections` along a straight line; columns that hold only whole numbers in the background keep theirs.
-    Misleads as advice: nothing here knows what can be changed, or what else changes with it. A search, not a proof:
-    there may be nearer ones. Not in the command line's list, because there is no background to start from by default.
+    after another, always the one that leaves the answer safest, until each is needed, comes nearer by `bisections`
+    along a straight line, and undoes what is not needed there; columns that hold only whole numbers in the background
+    keep theirs.
+    Misleads as advice: nothing here knows what can be changed, or what else changes with it (of a class that is spelled
+    in several columns one may change alone). A search, not a proof: there may be nearer ones. Not in the command line's
+    list, because there is no background to start from by default.
+    Raises `InputError` for anything but a table, and for outputs that say no class unless `to` is given.
     Source: Wachter et al. 2017, arXiv:1711.00399 (the question, the distance); the search is ours.
     """
 
@@ -45,36 +50,60 @@ class Counterfactual:
     needs: ClassVar[type] = Predictor
 
     def __post_init__(self) -> None:
+        if not isinstance(self.background, Rows):
+            raise InputError(f"background is a {type(self.background).__name__}, expected Rows(training_rows)")
         if self.neighbours < 1:
             raise InputError(f"neighbours is {self.neighbours}, expected 1 or more rows to start from")
         if self.bisections < 0:
             raise InputError(f"bisections is {self.bisections}, expected 0 or more")
 
     def __call__(self, model: Chunked, inputs: Inputs, target: Target) -> Attribution:
+        return self.each(model, inputs, (target,))[0]
+
+    def each(self, model: Chunked, inputs: Inputs, targets: Sequence[Target]) -> list[Attribution]:
+        """One search for all targets, but with `to`: another class is another class, whatever is asked about it."""
+        if self.to is not None and len(targets) > 1:
+            return [self(model, inputs, target) for target in targets]
         if not isinstance(inputs, Tensors) or inputs.values.ndim != 2:
-            raise InputError(f"counterfactuals are searched for rows of a table, not {type(inputs).__name__}")
+            shapes = ", ".join(f"{name} {tuple(array.shape)}" for name, array in inputs.parts.items())
+            raise InputError(
+                f"counterfactuals are searched for rows of a table, not {type(inputs).__name__} ({shapes})"
+            )
+        outputs = model.predict(inputs)
+        if self.to is None and outputs.ndim != 2:
+            raise InputError(f"an output of shape {tuple(outputs.shape[1:])} says no class: give `to`")
         rows = self.background.like(inputs)
         known = model.predict(inputs.replace(Parts({"input": rows})))
-        search = _Search(self, model, inputs, target, rows, known, model.predict(inputs))
-        numbers = max(self.neighbours * rows.shape[1] ** 2, rows.shape[0] * known[0].numel())
+        search = _Search(self, model, inputs, targets[0], rows, known, outputs)
+        numbers = max(self.neighbours * rows.shape[1], rows.shape[0] * known[0].numel())
         found = [search.nearest(some) for some in search.every.split(max(1, _NUMBERS // numbers))]
         there, reached = (torch.cat(arrays) for arrays in zip(*found, strict=True))
-        output = target(search.outputs)
-        reference = target(search.ask(there, search.every))
-        values = torch.zeros_like(inputs.values)
+        answered, distance = search.ask(there, search.every), search.distance(there, search.every)
         example, column = (there != inputs.values).nonzero().unbind(1)
-        undone = search.without(there, example, column)
-        values[example, column] = (target.take(example)(search.ask(undone, example)) - reference[example]).to(values)
-        return Attribution(
-            parts=Parts({"input": values.to(output.dtype)}),
-            owners=inputs.owners,
-            output=output,
-            reference=reference,
-            unassigned=output - reference - values.sum(1).to(output.dtype),
-            error=Error(precise(torch.zeros_like(output)), "exact for the counterfactual that was found", reached),
-            evaluations=search.used + 1,
-            measured={"counterfactual": there, "distance": search.distance(there, search.every)},
-        )
+        undone = search.without(there, example, column, example)
+
+        def attribution(target: Target) -> Attribution:
+            output, reference = target(outputs), target(answered)
+            values = torch.zeros_like(inputs.values, dtype=output.dtype)
+            if len(example):
+                values[example, column] = target.take(example)(undone) - reference[example]
+            return Attribution(
+                parts=Parts({"input": values}),
+                owners=inputs.owners,
+                output=output,
+                reference=reference,
+                unassigned=output - reference - values.sum(1),
+                error=Error(
+                    precise(torch.zeros_like(output)),
+                    "exact for the counterfactual that was found",
+                    reached,
+                    otherwise="no counterfactual was found",
+                ),
+                evaluations=search.used + 1,
+                measured={"counterfactual": there, "distance": distance},
+            )
+
+        return [attribution(target) for target in targets]
 
 
 @dataclass(eq=False)
@@ -92,9 +121,9 @@ class _Search:
     def __post_init__(self) -> None:
         self.every = torch.arange(len(self.inputs), device=self.rows.device)
         self.used = torch.full_like(self.every, len(self.rows))
-        middle = self.rows.median(0).values
-        spread = (self.rows - middle).abs().median(0).values
-        wide = torch.where(spread > 0, spread, (self.rows - middle).abs().mean(0))
+        off = (precise(self.rows) - precise(self.rows).median(0).values).abs()
+        spread = off.median(0).values
+        wide = torch.where(spread > 0, spread, off.mean(0))
         self.scale = torch.where(wide > 0, wide, 1.0)
         self.whole = (self.rows == self.rows.round()).all(0)
 
@@ -105,13 +134,13 @@ class _Search:
         margin = self.margin(
             self.known.repeat(count, *[1] * (self.known.ndim - 1)), examples.repeat_interleave(background)
         )
-        far = torch.cdist(here / self.scale, self.rows / self.scale, p=1)
-        far = far.masked_fill(margin.reshape(count, background) <= 0, float("inf"))
-        near = far.topk(min(self.method.neighbours, background), largest=False)
-        example = examples.repeat_interleave(near.values.shape[1])
-        valid = torch.isfinite(near.values.flatten())
-        there = torch.where(valid[:, None], self.rows[near.indices.flatten()], self.inputs.values[example])
+        far = torch.cdist(precise(here) / self.scale, precise(self.rows) / self.scale, p=1)
+        far = far.masked_fill(margin.reshape(count, background) <= 0, float("inf")).sort(dim=1, stable=True)
+        kept = min(self.method.neighbours, background)
+        example, valid = examples.repeat_interleave(kept), torch.isfinite(far.values[:, :kept].flatten())
+        there = torch.where(valid[:, None], self.rows[far.indices[:, :kept].flatten()], self.inputs.values[example])
         there = self._nearer(self._undone(there, example, valid), example, valid)
+        there = self._undone(there, example, valid)
         distance = self.distance(there, example).masked_fill(~valid, float("inf")).reshape(count, -1)
         best = distance.argmin(1)
         chosen = torch.arange(count, device=best.device) * distance.shape[1] + best
@@ -123,9 +152,10 @@ class _Search:
         while bool(going.any()):
             changed = (there != self.inputs.values[example]) & going[:, None]
             path, column = changed.nonzero().unbind(1)
-            asked = self.ask(self.without(there[path], example[path], column, own=True), example[path])
-            margin = torch.full(there.shape, -1.0, dtype=precise(asked).dtype, device=there.device)
-            margin[path, column] = self.margin(asked, example[path])
+            margin = torch.full_like(precise(there), -torch.inf)
+            if len(path):
+                asked = self.without(there, path, column, example[path])
+                margin[path, column] = self.margin(asked, example[path])
             safest = margin.max(1)
             going = going & (safest.values > 0)
             there[going, safest.indices[going]] = self.inputs.values[example[going], safest.indices[going]]
@@ -143,11 +173,14 @@ class _Search:
             step /= 2
         return torch.where(share > 0, there - share * way, there)
 
-    def without(self, there: Tensor, example: Tensor, column: Tensor, *, own: bool = False) -> Tensor:
-        """A copy of the example's row with one column put back; `own` where the rows are already one per copy."""
-        copies = there.clone() if own else there[example]
-        copies[torch.arange(len(copies), device=copies.device), column] = self.inputs.values[example, column]
-        return copies
+    def without(self, there: Tensor, path: Tensor, column: Tensor, example: Tensor) -> Tensor:
+        """The answers to these rows of `there`, in each of which one column is put back to the example's."""
+        answers = []
+        for some in torch.arange(len(path), device=there.device).split(self.model.size):
+            copies, own = there[path[some]], self.inputs.values[example[some], column[some]]
+            copies[torch.arange(len(some), device=there.device), column[some]] = own
+            answers.append(self.ask(copies, example[some]))
+        return torch.cat(answers)
 
     def ask(self, rows: Float[Tensor, "copies columns"], example: Int[Tensor, " copies"]) -> Tensor:
         if not len(rows):
@@ -158,8 +191,9 @@ class _Search:
     def margin(self, outputs: Float[Tensor, "copies outputs"], example: Int[Tensor, " copies"]) -> Tensor:
         """Positive where an answer is otherwise than the example's, and by how much."""
         if self.method.to is not None:
-            margin = self.method.to - precise(self.target.take(example)(outputs))
-            return torch.where(margin == 0, torch.finfo(margin.dtype).tiny, margin)
+            own = precise(self.target(self.outputs))[example] - self.method.to
+            beyond = (self.method.to - precise(self.target.take(example)(outputs))) * torch.where(own < 0, -1.0, 1.0)
+            return torch.where((beyond == 0) & (own != 0), torch.finfo(beyond.dtype).tiny, beyond)
         outputs, own = precise(outputs), precise(self.outputs)[example]
         if outputs.shape[1] == 1:
             return -(outputs * torch.where(own < 0, -1.0, 1.0))[:, 0]
@@ -167,4 +201,4 @@ class _Search:
         return outputs.scatter(1, said, -torch.inf).max(1).values - outputs.gather(1, said)[:, 0]
 
     def distance(self, there: Tensor, example: Tensor) -> Float[Tensor, " copies"]:
-        return ((there - self.inputs.values[example]).abs() / self.scale).sum(1)
+        return (precise(there - self.inputs.values[example]).abs() / self.scale).sum(1)

@@ -7,15 +7,18 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from attar.core.attribution import Attribution
+from attar.core.attribution import Attribution, chained
 from attar.core.baseline import Baseline, Zeros
 from attar.core.error import Error
 from attar.core.errors import InputError
-from attar.core.inputs import Inputs, starts
+from attar.core.inputs import Inputs
 from attar.core.model import Chunked, Differentiable
 from attar.core.parts import Parts, precise
 from attar.core.target import Target
-from attar.estimation.path_integral import jump_error
+from attar.estimation.path_integral import jump_error, wide
+
+_HELD = 2**26  # jumps of slopes that are held at once, steps times entries
+_HIDDEN = 1.2  # times the error that jumps explain: some cancel within a step, and its ends show less than there was
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +28,10 @@ class GuidedIntegratedGradients:
     In units of the target; positive supports it. No entry is further than `distance` (a share of the way) from where
     it would be on the straight path. Complete, as that is; less noise from directions that the path need not cross at
     their steepest. The error is that of the integral along the path which was taken, with a jump of the gradient
-    anywhere within each step; other `steps` take another path, and no error speaks of that choice.
-    Misleads where order is meaning: the path is chosen by the gradients that it is to measure, so that an entry may
-    go while nothing else is there to give it weight, and implementation invariance is lost.
+    anywhere within each step: it covers the true one in 95% of the examples or nearly, in less with 10 steps or fewer.
+    Other `steps` take another path, and no error speaks of that choice.
+    Misleads where order is meaning: the path is chosen by the gradients that it is to measure, so that of two entries
+    that need each other the one that goes last gets more, and two that the model treats alike may get different values.
     Source: Kapishnikov et al. 2021, arXiv:2106.09788, algorithm 1. Ours: both ends of a step share its gradient
     (theirs takes that of the first), and ties are broken by position.
     """
@@ -48,26 +52,37 @@ class GuidedIntegratedGradients:
             raise InputError(f"distance is {self.distance}, expected a share of the way from 0 to 1")
 
     def __call__(self, model: Chunked, inputs: Inputs, target: Target) -> Attribution:
+        jumps = self.steps * sum(array.numel() for array in inputs.parts.values())
+        few = max(1, len(inputs) * _HELD // max(1, jumps))
+        if few >= len(inputs):
+            return self._of_some(model, inputs, target)
+        index = torch.arange(len(inputs), device=inputs.device).split(few)
+        return chained([self._of_some(model, inputs.take(some), target.take(some)) for some in index])
+
+    def _of_some(self, model: Chunked, inputs: Inputs, target: Target) -> Attribution:
         start = self.baseline(inputs)
         entries = _Entries.of(inputs)
         begin, end = entries.flat(start), entries.flat(inputs.parts)
         here, (reference, slope) = begin, entries.differentiated(model, begin, target)
-        output, total, jumps = reference, torch.zeros_like(here), []
+        output, total, jumps = reference, torch.zeros_like(here), here.new_empty(self.steps, len(here))
         for step in range(1, self.steps + 1):
-            there = self._moved(entries, begin, end, here, slope, step / self.steps)
+            arrived = step == self.steps
+            there = end if arrived else self._moved(entries, begin, end, here, slope, step / self.steps)
             output, after = entries.differentiated(model, there, target)
             total = total + (there - here) * (slope + after) / 2
-            jumps.append((there - here) * (after - slope))
+            jumps[step - 1] = (there - here) * (after - slope)
             here, slope = there, after
         # As many gaps as steps, in each of which the slope of what moved jumps somewhere.
-        misplaced = Parts({"entries": torch.stack(jumps)})
-        bound = jump_error(misplaced, {"entries": entries.owner}, len(inputs))
+        bound = _HIDDEN * jump_error(Parts({"entries": jumps}), {"entries": entries.owner}, len(inputs))
+        rounding = max(torch.finfo(array.dtype).eps for array in inputs.parts.values()) * entries.summed(total.abs())
         return Attribution(
             parts=entries.parts(total),
             owners=inputs.owners,
             output=output,
             reference=reference,
-            error=Error(bound, f"95% of where jumps may lie within the {self.steps} steps of the path taken"),
+            error=Error(
+                bound + rounding, f"95% of where jumps may lie within the {self.steps} steps of the path taken"
+            ),
             evaluations=torch.full((len(inputs),), self.steps + 1, device=inputs.device),
         )
 
@@ -108,7 +123,7 @@ class _Entries:
         return cls(inputs, owner, torch.bincount(owner, minlength=len(inputs)))
 
     def flat(self, parts: Parts) -> Float[Tensor, " entries"]:
-        return torch.cat([array.flatten() for array in parts.values()])
+        return torch.cat([wide(array).flatten() for array in parts.values()])
 
     def parts(self, flat: Float[Tensor, " entries"]) -> Parts:
         shapes = self.inputs.parts
@@ -128,7 +143,7 @@ class _Entries:
         """The place of each entry among those of its example, the smallest first, from 0; ties in their own order."""
         order = key.argsort(stable=True)
         order = order[self.owner[order].argsort(stable=True)]
-        first = starts(self.owner.sort().values, len(self.count))
+        first = self.count.cumsum(0) - self.count
         rank = torch.empty_like(order)
         rank[order] = torch.arange(len(order), device=order.device)
         return rank - first[self.owner]

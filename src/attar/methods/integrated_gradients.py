@@ -19,8 +19,9 @@ class IntegratedGradients:
 
     In units of the target; positive supports it. Complete: the values sum to output - reference as the error goes
     to 0. Steps are added, example by example and target by target, until the error is at most `tolerance` of the
-    values' L1 norm or `budget` gradient evaluations are used; `methods/path_integral.py` says where and how the error
-    is found. It covers the true error in 95% of the examples, on smooth and on kinked (ReLU) paths.
+    values' L1 norm or `budget` gradient evaluations are used (where, and how the error is found, says
+    `estimation/path_integral.py`). It covers the true error in 95% of the examples, on smooth and on kinked (ReLU)
+    paths.
     Misleads where the baseline is no neutral input. Source: Sundararajan et al. 2017, arXiv:1703.01365, eq. 1.
     """
 

@@ -94,7 +94,7 @@ def _title(name: str, found: Attribution, example: int, names: Sequence[str]) ->
     late = found.error.reached is not None and not bool(found.error.reached[example])
     return (
         f"{names[example]} · {name}\noutput {signed(float(found.output[example]))}, "
-        f"error (L1) {float(found.error.bound[example]):.2g}{' (budget ended)' if late else ''}"
+        f"error (L1) {float(found.error.bound[example]):.2g}{' *' if late else ''}"
     )
 
 
@@ -314,6 +314,8 @@ def _of_examples(found: Attribution, names: Sequence[str]) -> list[dict[str, Any
                 "error": float(found.error.bound[k]),
                 "tolerance_reached": None if found.error.reached is None else bool(found.error.reached[k]),
                 "evaluations": int(found.evaluations[k]),
+                "measured": {each: array[k].tolist() for each, array in found.measured.items()},
+                **({"keeps": found.rules[k]} if found.rules else {}),
                 "parts": [
                     {"name": part.name, "value": part.value, "standard_error": part.standard_error}
                     for part in parts[:_LISTED]

@@ -11,6 +11,7 @@ from attar.experiments.explain import Fit
 from attar.methods import METHODS, VARIANTS
 
 _WIDTH = 100
+_NAMES = max(len(name) for name in METHODS) + 2  # columns of the names and of the gap after them
 
 # What a method needs says where it stands in the taxonomy; the last branch takes what no other does.
 BRANCHES: dict[str, tuple[str, ...]] = {
@@ -36,7 +37,7 @@ def method_tree() -> str:
         lines.append(branch)
         for k, (name, method) in enumerate(members):
             stem = "└─" if k == len(members) - 1 else "├─"
-            lines.append(f"{stem} {name:<22} {_first_line(method)}")
+            lines.append(f"{stem} {name:<{_NAMES}}{_first_line(method)}")
         lines.append("")
     return "\n".join(
         [
@@ -54,14 +55,14 @@ def _branch(needs: type) -> str:
 def method_fits(said: Sequence[str], fits: Sequence[Fit]) -> str:
     """Which methods fit, the cheapest first, and why the others do not."""
     fitting = sorted((fit for fit in fits if fit.reason is None), key=lambda fit: fit.evaluations or 0)
-    lines = [*said, "", f"{'fits':<24}evaluations of the model for one example, as tried on the first"]
+    lines = [*said, "", f"{'fits':<{_NAMES + 2}}evaluations of the model for one example, as tried on the first"]
     for fit in fitting:
         more = f"more than {fit.evaluations:,}" if fit.stopped else f"{fit.evaluations:,}"
-        lines.append(f"  {fit.name:<22}{more:>14}")
+        lines.append(f"  {fit.name:<{_NAMES}}{more:>14}")
     others = [fit for fit in fits if fit.reason is not None]
     lines += ["", "does not fit"] if others else []
     for fit in others:
-        lead = f"  {fit.name:<22}"
+        lead = f"  {fit.name:<{_NAMES}}"
         lines += textwrap.wrap(
             fit.reason or "", _WIDTH, initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False
         )
