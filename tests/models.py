@@ -63,6 +63,12 @@ def every_method() -> dict[str, Method]:
     return {name: method_class(name)() for name in METHODS}
 
 
+def close(found: Tensor, expected: Any, tolerance: float = 1e-10) -> None:
+    """Equal to so many digits; what is expected may be an array or numbers."""
+    wanted = expected if isinstance(expected, Tensor) else torch.from_numpy(np.asarray(expected, dtype=float))
+    torch.testing.assert_close(found, wanted.detach().to(found), rtol=tolerance, atol=tolerance)
+
+
 FEW = {"budget": 24, "samples": 6}  # what a method may spend in a test, where it has such a field
 
 # Some need more for a first estimate, and are to sample even where they could ask every coalition.
@@ -152,6 +158,19 @@ def in_dtype(inputs: Inputs, dtype: torch.dtype) -> Inputs:
 
 
 # --- torch modules ---
+
+
+class Formula(nn.Module):
+    """A torch module out of a formula, which remembers how many rows it was asked about at once."""
+
+    def __init__(self, formula: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.formula = formula
+        self.sizes: list[int] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.sizes.append(len(x))
+        return self.formula(x)
 
 
 class PooledCNN(nn.Module):

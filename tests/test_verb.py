@@ -29,8 +29,10 @@ from attar.methods.random_values import RandomValues
 from attar.methods.weight_times_input import WeightTimesInput
 from models import (
     FEATURES,
+    Formula,
     case,
     classes_of,
+    close,
     every_thrifty_method,
     frame,
     graphs,
@@ -44,22 +46,9 @@ from models import (
 )
 
 
-def close(found: Tensor, expected: Tensor, tolerance: float = 1e-12) -> None:
-    torch.testing.assert_close(found, expected.detach(), rtol=tolerance, atol=tolerance)
-
-
 def values(found: Attribution) -> Tensor:
     assert isinstance(found.values, Tensor)
     return found.values
-
-
-class Formula(nn.Module):
-    def __init__(self, formula: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.formula = formula
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.formula(x)
 
 
 # --- targets ---

@@ -17,7 +17,7 @@ from attar.core.model import Chunked, require, told
 from attar.core.parts import Parts
 from attar.core.target import Predicted, Target
 
-_MOST = 2048  # examples in one model call
+_MOST = 8192  # examples in one model call
 _NUMBERS = 2**22  # input numbers in one model call on an accelerator: 16 MB of single precision
 _CACHED = 2**17  # and on a processor, whose caches then hold what the layers make of them
 

@@ -13,7 +13,7 @@ from attar.core.parts import Parts
 from attar.methods.grad_input import GradInput
 from attar.methods.integrated_gradients import IntegratedGradients
 from attar.methods.occlusion import Occlusion
-from models import FEATURES, case, graphs, images, picture_and_words, relu_mlp, seeded, table
+from models import FEATURES, case, close, graphs, images, picture_and_words, relu_mlp, seeded, table
 
 WORDS = torch.tensor([[1, 2, 0, 4], [3, 3, 1, 0], [2, 0, 0, 1]])
 
@@ -65,10 +65,6 @@ class Putting(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(torch.tanh(self.unwrap(self.layer(x))))
-
-
-def close(found: Tensor, expected: Tensor, tolerance: float = 1e-12) -> None:
-    torch.testing.assert_close(found, expected.detach(), rtol=tolerance, atol=tolerance)
 
 
 def hidden(found: Attribution) -> Tensor:

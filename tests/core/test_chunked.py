@@ -16,7 +16,7 @@ from attar.core.target import Difference, Predicted, Target
 from attar.methods.grad_input import GradInput
 from attar.methods.integrated_gradients import IntegratedGradients
 from attar.methods.occlusion import Occlusion
-from models import MODELS, case, images, relu_mlp, table
+from models import MODELS, case, close, images, relu_mlp, table
 
 CUDA = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 PROCESSOR = RuntimeError("[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory")
@@ -36,10 +36,6 @@ class Small(nn.Module):
         if len(x) > self.most:
             raise self.problem
         return self.inside(x)
-
-
-def close(found: Tensor, expected: Tensor) -> None:
-    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
 # --- chunks ---
@@ -192,11 +188,11 @@ class Counting(nn.Module):
 
 def test_without_a_batch_size_an_example_of_many_numbers_has_less_company() -> None:
     most = []
-    for shape in ((5000, 2), (99, 1, 128, 128), (3, 3, 1024, 1024)):
+    for shape in ((9000, 2), (99, 1, 128, 128), (3, 3, 1024, 1024)):
         module = Counting()
         attribute(module, torch.zeros(1).expand(shape), GradInput(), Logit(0))
         most.append(max(module.asked))
-    assert 5000 > most[0] > most[1] > most[2] == 1
+    assert 9000 > most[0] > most[1] > most[2] == 1
 
 
 @pytest.mark.parametrize("method", [GradInput(), IntegratedGradients(), Occlusion()])

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from attar import InputError
-from attar.core.baseline import Constant
+from attar.core.baseline import Constant, Rows
 from attar.core.draws import draw
 from attar.core.inputs import Entries, Inputs, Named, Tensors, owned, starts
 from attar.core.parts import Parts, joined
@@ -236,3 +236,14 @@ def test_a_constant_baseline_needs_a_row_for_each_part() -> None:
     assert found["nodes"].dtype == torch.float64
     with pytest.raises(InputError, match="the baseline has no value for edges; give one row for each part"):
         Constant({"nodes": rows["nodes"]})(given)
+
+
+def test_a_background_frame_is_matched_by_name() -> None:
+    given = Tensors.of_frame(frame())
+    other = frame().assign(extra=1.0)[["extra", "e", "d", "c", "b", "a"]]
+    assert torch.equal(Rows(other).like(given), given.values)
+    assert torch.equal(Rows(frame()).like(Tensors(given.values)), given.values)  # no names to match: as they stand
+    with pytest.raises(InputError, match="the background has no column 'b'; it has a, c, d, e"):
+        Rows(frame().drop(columns="b")).like(given)
+    with pytest.raises(InputError, match=r"a background row has shape \(6,\), an example \(5,\)"):
+        Rows(other.to_numpy()).like(given)

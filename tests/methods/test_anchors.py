@@ -15,7 +15,7 @@ from attar.core.features import Grouped
 from attar.core.inputs import Tensors
 from attar.estimation.rules import between
 from attar.methods.anchors import Anchors
-from models import FEATURES, case, frame, graphs, numbers, sparse, table
+from models import FEATURES, case, close, frame, graphs, numbers, sparse, table
 from reference.rule_enumeration import coverage_by_rows, precision_by_coins, precision_by_rows, shortest
 
 
@@ -50,11 +50,6 @@ def kept(found: Attribution, example: int = 0) -> list[int]:
 
 def sampled(**options: Any) -> Anchors:
     return Anchors(exact_up_to=0, **options)
-
-
-def close(found: Any, expected: Any, tolerance: float = 1e-12) -> None:
-    expected = torch.as_tensor(expected, dtype=found.dtype)
-    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
 
 
 ONES = torch.ones(1, 8, dtype=torch.float64)

@@ -22,12 +22,8 @@ from attar.methods.layer_cam import LayerCAM
 from attar.methods.resampled import Resampled
 from attar.methods.score_cam import ScoreCAM
 from attar.methods.smooth_grad import SmoothGrad
-from models import PooledCNN, PygGCN, case, graph_network, graphs, images, numbers, relu_mlp, seeded, table
+from models import PooledCNN, PygGCN, case, close, graph_network, graphs, images, numbers, relu_mlp, seeded, table
 from reference.class_activation import attention_rollout, grad_cam_plus_plus, layer_cam, score_cam
-
-
-def close(found: Tensor, expected: Tensor | np.ndarray, tolerance: float = 1e-10) -> None:
-    torch.testing.assert_close(found, torch.as_tensor(expected), rtol=tolerance, atol=tolerance)
 
 
 class Smooth(PooledCNN):

@@ -24,31 +24,14 @@ from attar.methods.occlusion import Occlusion
 from attar.methods.smooth_grad import SmoothGrad
 from attar.methods.square_grad import SquareGrad
 from attar.methods.var_grad import VarGrad
-from models import FEATURES, case, graphs, numbers, relu_mlp, seeded, table
+from models import FEATURES, Formula, case, close, graphs, numbers, relu_mlp, seeded, table
 from reference import over_noise
 
 OVER_NOISE = (SmoothGrad, SquareGrad, VarGrad)
 
 
-def close(found: Tensor, expected: Tensor, tolerance: float = 1e-10) -> None:
-    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
-
-
 def per_example(values: Tensor) -> Tensor:
     return values.flatten(1).sum(1)
-
-
-class Formula(nn.Module):
-    """A torch module out of a formula, which remembers how many rows it was asked about at once."""
-
-    def __init__(self, formula: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.formula = formula
-        self.sizes: list[int] = []
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.sizes.append(len(x))
-        return self.formula(x)
 
 
 def cubes(x: Tensor) -> Tensor:

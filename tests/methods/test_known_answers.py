@@ -35,8 +35,10 @@ from attar.methods.weight_times_input import WeightTimesInput
 from models import (
     FEATURES,
     MODELS,
+    Formula,
     PooledCNN,
     case,
+    close,
     every_method,
     graph_network,
     graphs,
@@ -52,23 +54,8 @@ from models import (
 )
 
 
-def close(found: Tensor, expected: Tensor, tolerance: float = 1e-10) -> None:
-    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
-
-
 def per_example(values: Tensor) -> Tensor:
     return values.flatten(1).sum(1)
-
-
-class Formula(nn.Module):
-    """A torch module out of a formula."""
-
-    def __init__(self, formula: Callable[[Tensor], Tensor]) -> None:
-        super().__init__()
-        self.formula = formula
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.formula(x)
 
 
 # --- W·x and trees: exact by design ---

@@ -18,12 +18,8 @@ from attar.core.windows import Windows
 from attar.methods.grad_input import GradInput
 from attar.methods.occlusion import Occlusion
 from attar.methods.shapley import Shapley
-from models import FEATURES, PooledCNN, case, graphs, images, numbers, relu_mlp, seeded, sparse, table
+from models import FEATURES, PooledCNN, case, close, graphs, images, numbers, relu_mlp, seeded, sparse, table
 from reference.sliding_windows import boxes, occluded
-
-
-def close(found: Tensor, expected: Tensor, tolerance: float = 1e-10) -> None:
-    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
 
 
 class Recorder:

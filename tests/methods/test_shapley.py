@@ -27,7 +27,7 @@ from attar.core.target import Difference
 from attar.estimation.shapley_estimators import Estimator, Kernel, Permutations
 from attar.methods.shapley import Shapley
 from attar.methods.tree_shap import TreeSHAP
-from models import case, numbers, sparse
+from models import case, close, numbers, sparse
 from reference.shapley_enumeration import added_in_order, by_orders, mixed, shapley_values
 
 ESTIMATORS = pytest.mark.parametrize("estimator", [Kernel(), Permutations()], ids=["kernel", "permutations"])
@@ -36,11 +36,6 @@ shap = pytest.mark.skipif(find_spec("shap") is None, reason="TreeSHAP takes shap
 
 def sampled(**options: object) -> Shapley:
     return Shapley(exact_up_to=2, **options)  # type: ignore[arg-type]
-
-
-def close(found: Tensor, expected: object, tolerance: float = 1e-9) -> None:
-    expected = expected if isinstance(expected, Tensor) else torch.from_numpy(np.asarray(expected, dtype=float))
-    torch.testing.assert_close(found, expected.to(found), rtol=tolerance, atol=tolerance)
 
 
 def crooked(x: Tensor) -> Tensor:

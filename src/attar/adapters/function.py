@@ -72,7 +72,8 @@ def rows_of_outputs(outputs: Any, count: int) -> Tensor:
             raise InputError(
                 f"the model returns a {type(outputs).__name__}, expected numbers: one or one row of outputs per example"
             )
-        outputs = torch.as_tensor(array)
+        # A copy: arrays may run backwards, be read-only, have the bytes of another machine, or be written on again.
+        outputs = torch.from_numpy(array.astype(array.dtype.newbyteorder("="), order="C"))
     if outputs.ndim == 1:
         outputs = outputs[:, None]
     if outputs.ndim < 2 or len(outputs) != count or not outputs.numel():

@@ -82,8 +82,10 @@ def lacks_contributions(estimator: Any) -> str | None:
 def contributions(estimator: Any, inputs: Inputs, background: Rows | None) -> Contributions:
     """By shap's TreeExplainer: over the rows of the background, or, where there is none, over the training examples
     that each node saw. Raises `UnsupportedError` where shap does not take the estimator."""
-    import shap
-    from shap.maskers import Independent
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what other libraries will leave out one day, met when it is loaded
+        import shap
+        from shap.maskers import Independent
 
     table = rows_of_table(inputs)
     table = table.toarray() if hasattr(table, "toarray") else np.asarray(table, dtype=float)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -46,14 +46,21 @@ class Rows:
     """A background of examples, each of which stands for absence in turn: training rows, reference images.
 
     What is said over it is a mean over its rows, which are taken as all there is: no error speaks of their choice.
-    For tensors only, for the parts of one graph or bag do not correspond to those of another. Raises `InputError`
-    where a row's shape is not an example's.
+    For tensors only, for the parts of one graph or bag do not correspond to those of another. A data frame's columns
+    are matched by name with those of a data frame that is explained. Raises `InputError` where a row's shape or names
+    are not an example's.
     """
 
     values: Float[Tensor, "background *features"]
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        values = self.values if isinstance(self.values, Tensor) else torch.from_numpy(np.array(self.values))
+        values: Any = self.values
+        if hasattr(values, "columns") and hasattr(values, "shape"):
+            table = Tensors.of_frame(values)
+            values = table.values
+            object.__setattr__(self, "names", table.names)
+        values = values if isinstance(values, Tensor) else torch.from_numpy(np.array(values))
         object.__setattr__(self, "values", values.detach())
         if self.values.ndim < 2 or not self.values.numel():
             raise InputError(
@@ -78,12 +85,21 @@ class Rows:
         """All rows in the precision and on the device of the inputs; refused where they do not fit."""
         if not isinstance(inputs, Tensors):
             raise InputError(f"a background of rows fits tensors, not {type(inputs).__name__}: give one baseline")
-        if self.values.shape[1:] != inputs.values.shape[1:]:
+        values = self.values[..., self._columns(inputs.names)]
+        if values.shape[1:] != inputs.values.shape[1:]:
             raise InputError(
-                f"a background row has shape {tuple(self.values.shape[1:])}, an example "
+                f"a background row has shape {tuple(values.shape[1:])}, an example "
                 f"{tuple(inputs.values.shape[1:])}; give rows shaped like the examples"
             )
-        return self.values.to(inputs.values)
+        return values.to(inputs.values)
+
+    def _columns(self, names: tuple[str, ...]) -> slice | list[int]:
+        """Where the examples' columns stand in the background."""
+        if not names or not self.names or names == self.names:
+            return slice(None)
+        if missing := [name for name in names if name not in self.names]:
+            raise InputError(f"the background has no column {missing[0]!r}; it has {', '.join(self.names)}")
+        return [self.names.index(name) for name in names]
 
     def laid_out(self, inputs: Inputs, row: int | Int[Tensor, " batch"]) -> Parts:
         """Background row `row` (one for all, or one per example) laid out like the inputs."""

@@ -7,6 +7,8 @@ from jaxtyping import Float, Int
 from scipy.special import stdtrit
 from torch import Tensor
 
+from attar.core.errors import InputError
+
 
 @dataclass(frozen=True, eq=False)
 class Error:
@@ -35,3 +37,9 @@ def half_widths(errors: Float[Tensor, "*any"], freedom: int | Int[Tensor, "*any"
     """Half the 95% interval (Student's t) of what has these standard errors, with so many degrees of freedom."""
     width = stdtrit(torch.as_tensor(freedom).cpu().double().numpy(), 0.975)
     return errors * torch.as_tensor(width).to(errors)
+
+
+def check_tolerance(tolerance: float) -> None:
+    """Raise `InputError` for a tolerance that is no share of the values."""
+    if not 0 < tolerance < 1:
+        raise InputError(f"tolerance is {tolerance}, expected between 0 and 1 (0.05 is five percent of the values)")

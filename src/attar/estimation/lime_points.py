@@ -15,6 +15,7 @@ from attar.core.inputs import Tensors
 from attar.core.model import Chunked
 from attar.core.parts import Parts, precise
 from attar.core.target import Target
+from attar.estimation.bins import below_the_largest
 from attar.estimation.surrogate import Control
 
 
@@ -124,7 +125,7 @@ class Points:
         ordered, bins = precise(self.background).T.contiguous().sort(1).values, self.bins or 1
         place = torch.arange(1, bins, device=ordered.device) * (ordered.shape[1] - 1) / bins
         below, above = ordered[:, place.floor().long()], ordered[:, place.ceil().long()]
-        return torch.lerp(below, above, (place % 1).to(ordered))
+        return below_the_largest(torch.lerp(below, above, (place % 1).to(ordered)), ordered)
 
     @cached_property
     def _own(self) -> Int[Tensor, "rows columns"]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from attar.core.attribution import Attribution
 from attar.core.draws import draws
-from attar.core.error import Error, half_widths
+from attar.core.error import Error, check_tolerance, half_widths
 from attar.core.errors import InputError
 from attar.core.inputs import Inputs
 from attar.core.method import Method
@@ -42,8 +42,8 @@ class OverNoise(ABC):
             raise InputError(f"samples is {self.samples}, expected an even number of at least 4 (antithetic pairs)")
         if self.noise <= 0:
             raise InputError(f"noise is {self.noise}, expected a positive share of the input's spread")
-        if self.tolerance is not None and not 0 < self.tolerance < 1:
-            raise InputError(f"tolerance is {self.tolerance}, expected between 0 and 1 (0.05 is five percent), or None")
+        if self.tolerance is not None:
+            check_tolerance(self.tolerance)
         if self.tolerance is not None and self.budget < self.samples:
             raise InputError(f"budget is {self.budget}, expected at least the {self.samples} copies of `samples`")
         object.__setattr__(self, "needs", self.base.needs)  # of a model no more is asked than by the base

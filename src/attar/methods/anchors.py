@@ -19,6 +19,7 @@ from attar.core.parts import precise
 from attar.core.show import index_name
 from attar.core.target import Difference, Logit, Probability, Target
 from attar.estimation.absence import absence
+from attar.estimation.bins import below_the_largest
 from attar.estimation.rules import Perturbed, Rules, Search, between, by_every_rule
 from attar.estimation.sampled import Layout, by_count
 
@@ -247,7 +248,8 @@ class _Bins:
     def of(cls, inputs: Tensors, background: Rows, bins: int) -> "_Bins":
         rows = background.like(inputs).flatten(1)
         place = torch.arange(1, bins, device=rows.device) * len(rows) / bins
-        edges = rows.sort(0).values[(place.ceil().long() - 1).clamp(min=0)].T.contiguous()
+        ordered = rows.sort(0).values.T
+        edges = below_the_largest(ordered[:, (place.ceil().long() - 1).clamp(min=0)], ordered).contiguous()
         here = inputs.values.flatten(1)
         return cls(edges, rows, *(torch.searchsorted(edges, each.T.contiguous()).T for each in (rows, here)))
 

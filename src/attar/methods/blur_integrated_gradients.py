@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from attar.core.attribution import Attribution
+from attar.core.error import check_tolerance
 from attar.core.errors import InputError, UnsupportedError
 from attar.core.inputs import Inputs, Named
 from attar.core.model import Chunked, Differentiable
@@ -44,8 +45,7 @@ class BlurIntegratedGradients:
     def __post_init__(self) -> None:
         if not 0 < self.sigma < math.inf:
             raise InputError(f"sigma is {self.sigma}, expected a positive number of positions")
-        if not 0 < self.tolerance < 1:
-            raise InputError(f"tolerance is {self.tolerance}, expected between 0 and 1 (0.01 is one percent)")
+        check_tolerance(self.tolerance)
         if self.budget < FEWEST:
             raise InputError(f"budget is {self.budget}, expected at least {FEWEST} gradient evaluations per example")
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from attar.core.attribution import Attribution
 from attar.core.baseline import Baseline, Rows, Zeros
-from attar.core.error import Error, half_widths
+from attar.core.error import Error, check_tolerance, half_widths
 from attar.core.errors import InputError
 from attar.core.inputs import Inputs
 from attar.core.model import Chunked, Differentiable
@@ -48,8 +48,7 @@ class ExpectedGradients:
     needs: ClassVar[type] = Differentiable
 
     def __post_init__(self) -> None:
-        if not 0 < self.tolerance < 1:
-            raise InputError(f"tolerance is {self.tolerance}, expected between 0 and 1 (0.05 is five percent)")
+        check_tolerance(self.tolerance)
         if self.budget < 2 * _STRATUM:
             raise InputError(
                 f"budget is {self.budget}, expected at least {2 * _STRATUM} gradient evaluations per example"

@@ -1,22 +1,18 @@
 """GradCAM++: a channel's weight from the places that make the target grow."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from attar.core.attribution import Attribution
 from attar.core.inputs import Inputs
-from attar.core.model import Activation, Layered
+from attar.core.model import Activation
 from attar.core.parts import Parts
-from attar.core.target import Target
-from attar.methods.grad_cam import laid_out, over_rows, weighed
+from attar.estimation.layer_maps import LayerMaps, laid_out, over_rows
 
 
 @dataclass(frozen=True, kw_only=True)
-class GradCAMPlusPlus:
+class GradCAMPlusPlus(LayerMaps):
     """Layer outputs weighted by a mean of the positive gradients that counts places by how much they alone explain.
 
     One value per row; for an image, per position of the layer's map (`Float[Tensor, "batch height width"]`). Meant to
@@ -30,27 +26,14 @@ class GradCAMPlusPlus:
     ReLU. A place without gradient has no share.
     """
 
-    every_layer: bool = False
-    positive: bool = False
-
-    needs: ClassVar[type] = Layered
-
-    def __call__(self, model: Layered, inputs: Inputs, target: Target) -> Attribution:
-        return self.each(model, inputs, (target,))[0]
-
-    def each(self, model: Any, inputs: Inputs, targets: Sequence[Target]) -> list[Attribution]:
-        layers = model.layers if self.every_layer else model.layers[-1:]
-        return weighed(model, inputs, targets, layers, _map, positive=self.positive)
-
-
-def _map(layer: Activation, inputs: Inputs) -> Parts:
-    maps = {}
-    for name, values in layer.values.items():
-        gradient, owner = layer.gradient[name], inputs.owners[name]
-        share = _shares(values, gradient, owner, len(inputs))
-        weight = over_rows(share * torch.relu(gradient), owner, len(inputs))
-        maps[name] = (laid_out(weight, owner, values.ndim) * values).sum(1)
-    return Parts(maps)
+    def map(self, layer: Activation, inputs: Inputs) -> Parts:
+        maps = {}
+        for name, values in layer.values.items():
+            gradient, owner = layer.gradient[name], inputs.owners[name]
+            share = _shares(values, gradient, owner, len(inputs))
+            weight = over_rows(share * torch.relu(gradient), owner, len(inputs))
+            maps[name] = (laid_out(weight, owner, values.ndim) * values).sum(1)
+        return Parts(maps)
 
 
 def _shares(values: Tensor, gradient: Tensor, owner: Tensor, count: int) -> Tensor:

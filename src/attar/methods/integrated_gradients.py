@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from attar.core.attribution import Attribution
 from attar.core.baseline import Baseline, Zeros
+from attar.core.error import check_tolerance
 from attar.core.errors import InputError
 from attar.core.inputs import Inputs
 from attar.core.model import Chunked, Differentiable
@@ -32,8 +33,7 @@ class IntegratedGradients:
     needs: ClassVar[type] = Differentiable
 
     def __post_init__(self) -> None:
-        if not 0 < self.tolerance < 1:
-            raise InputError(f"tolerance is {self.tolerance}, expected between 0 and 1 (0.01 is one percent)")
+        check_tolerance(self.tolerance)
         if self.budget < FEWEST:
             raise InputError(f"budget is {self.budget}, expected at least {FEWEST} gradient evaluations per example")
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from attar.core.attribution import Attribution
 from attar.core.baseline import Baseline, Rows, Zeros
+from attar.core.error import check_tolerance
 from attar.core.errors import InputError
 from attar.core.features import Features, every_row
 from attar.core.inputs import Inputs
@@ -64,8 +65,7 @@ class Lime:
     needs: ClassVar[type] = Predictor
 
     def __post_init__(self) -> None:
-        if not 0 < self.tolerance < 1:
-            raise InputError(f"tolerance is {self.tolerance}, expected between 0 and 1 (0.05 is five percent)")
+        check_tolerance(self.tolerance)
         if self.width is not None and self.width <= 0:
             raise InputError(f"width is {self.width}, expected a positive distance")
         if self.ridge is not None and self.ridge < 0:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from attar.core.attribution import Attribution
 from attar.core.baseline import Baseline, Zeros
+from attar.core.error import check_tolerance
 from attar.core.errors import InputError
 from attar.core.features import Features
 from attar.core.inputs import Inputs, Tensors
@@ -57,8 +58,7 @@ class Rise:
     needs: ClassVar[type] = Predictor
 
     def __post_init__(self) -> None:
-        if not 0 < self.tolerance < 1:
-            raise InputError(f"tolerance is {self.tolerance}, expected between 0 and 1 (0.05 is five percent)")
+        check_tolerance(self.tolerance)
         if self.cells < 1:
             raise InputError(f"cells is {self.cells}, expected 1 or more along each axis")
         if self.budget < 2 * _BLOCKS + 1:

@@ -14,7 +14,7 @@ from attar.core.inputs import Inputs, owned
 from attar.core.model import Layered
 from attar.core.parts import Parts
 from attar.core.target import Target
-from attar.methods.grad_cam import laid_out
+from attar.estimation.layer_maps import laid_out
 from attar.methods.resampled import interpolated, size_of_positions
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from attar.core.attribution import Attribution
 from attar.core.baseline import Baseline, Rows, Zeros
+from attar.core.error import check_tolerance
 from attar.core.errors import InputError
 from attar.core.features import Features, every_row
 from attar.core.inputs import Inputs
@@ -22,7 +23,7 @@ from attar.estimation.absence import Absence, absence, some_of, that_differ
 from attar.estimation.sampled import Estimate, Found, Layout, by_count
 from attar.estimation.shapley_estimators import Estimator, Kernel, every_coalition, shapley_weights
 
-_GROWTH = 1.5  # times as many draws after each further round
+_GROWTH = 1.3  # times as many draws after each further round
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,8 +55,7 @@ class Shapley:
     needs: ClassVar[type] = Predictor
 
     def __post_init__(self) -> None:
-        if not 0 < self.tolerance < 1:
-            raise InputError(f"tolerance is {self.tolerance}, expected between 0 and 1 (0.05 is five percent)")
+        check_tolerance(self.tolerance)
         if not 2 <= self.exact_up_to <= 20:
             raise InputError(f"exact_up_to is {self.exact_up_to}, expected 2 to 20 features (2^20 coalitions)")
 
