@@ -39,7 +39,6 @@ from models import (
     PooledCNN,
     case,
     close,
-    every_method,
     graph_network,
     graphs,
     images,
@@ -50,7 +49,6 @@ from models import (
     seeded,
     sparse,
     table,
-    takes,
 )
 
 
@@ -423,25 +421,6 @@ def test_random_values_are_standard_normal() -> None:
 
 
 DUMMY = 3
-SEES_ENTRIES = [
-    name
-    for name, method in every_method().items()
-    if name != "random" and lacks(adapt(case("mlp").model), method.needs) is None and takes(name, Tensors(table()))
-]
-
-
-def _deaf(x: Tensor) -> Tensor:
-    heard = torch.cat([x[:, :DUMMY], x[:, DUMMY + 1 :]], 1)
-    return torch.tanh(heard @ numbers(FEATURES - 1, 2))
-
-
-@pytest.mark.parametrize("name", SEES_ENTRIES)
-def test_a_feature_that_the_model_does_not_hear_gets_nothing(name: str) -> None:
-    found = attribute(Formula(_deaf), table(), every_method()[name])
-    slack = 0.0 if found.standard_error is None else 5 * found.standard_error["input"][:, DUMMY] + 1e-15
-    assert bool((found.values[:, DUMMY].abs() <= slack).all())
-    others = found.values[:, :DUMMY] != 0
-    assert bool((others.any(1) if name == "anchors" else others).all())  # a rule keeps as few as it can
 
 
 @pytest.mark.parametrize("method", [WeightTimesInput(), GradInput(), TreePaths(), Occlusion()])
