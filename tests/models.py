@@ -69,6 +69,11 @@ def close(found: Tensor, expected: Any, tolerance: float = 1e-10) -> None:
     torch.testing.assert_close(found, wanted.detach().to(found), rtol=tolerance, atol=tolerance)
 
 
+def tight(found: Tensor, expected: Any, tolerance: float = 1e-12) -> None:
+    """Equal but for the last digits."""
+    close(found, expected, tolerance)
+
+
 FEW = {"budget": 24, "samples": 6}  # what a method may spend in a test, where it has such a field
 
 # Some need more for a first estimate, and are to sample even where they could ask every coalition.

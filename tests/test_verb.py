@@ -32,7 +32,6 @@ from models import (
     Formula,
     case,
     classes_of,
-    close,
     every_thrifty_method,
     frame,
     graphs,
@@ -43,6 +42,7 @@ from models import (
     seeded,
     table,
     takes,
+    tight,
 )
 
 
@@ -68,14 +68,14 @@ def test_several_targets_are_those_of_one_at_a_time(name: str) -> None:
     assert [each.target for each in several] == [repr(target) for target in targets]
     for found, target in zip(several, targets, strict=True):
         alone = attribute(relu_mlp(), table(), method, target)
-        close(values(found), values(alone), 1e-9)
-        close(found.output, alone.output)
-        close(found.error.bound, alone.error.bound, 1e-6)
+        tight(values(found), values(alone), 1e-9)
+        tight(found.output, alone.output)
+        tight(found.error.bound, alone.error.bound, 1e-6)
 
 
 def test_a_list_of_one_target_gives_a_list() -> None:
     (found,) = attribute(relu_mlp(), table(), GradInput(), [Logit(1)])
-    close(values(found), values(attribute(relu_mlp(), table(), GradInput(), Logit(1))))
+    tight(values(found), values(attribute(relu_mlp(), table(), GradInput(), Logit(1))))
 
 
 def test_no_target_at_all_is_refused() -> None:
@@ -91,8 +91,8 @@ def test_what_is_no_target_is_refused_with_the_way_out(target: Any) -> None:
 
 def test_a_difference_asks_why_this_rather_than_that() -> None:
     this, that, both = attribute(relu_mlp(), table(), GradInput(), [Logit(1), Logit(0), Difference(Logit(1), Logit(0))])
-    close(values(both), values(this) - values(that))
-    close(both.output, this.output - that.output)
+    tight(values(both), values(this) - values(that))
+    tight(both.output, this.output - that.output)
     against_the_rest = attribute(relu_mlp(), table(), GradInput(), Difference(Predicted(), Logit(0)))
     assert bool((against_the_rest.output >= 0).all())
 
@@ -101,10 +101,10 @@ def test_the_gradient_of_a_probability_is_the_logits_by_the_chain_rule() -> None
     of_logit = attribute(Formula(lambda x: 2 * x[:, :1]), table(), GradInput(), Logit(0))
     found = attribute(Formula(lambda x: 2 * x[:, :1]), table(), GradInput(), Probability(0))
     share = torch.sigmoid(2 * table()[:, 0])
-    close(found.output, share)
-    close(values(found), values(of_logit) * (share * (1 - share))[:, None])
+    tight(found.output, share)
+    tight(values(found), values(of_logit) * (share * (1 - share))[:, None])
     module = relu_mlp()
-    close(attribute(module, table(), GradInput(), Probability(1)).output, torch.softmax(module(table()), 1)[:, 1])
+    tight(attribute(module, table(), GradInput(), Probability(1)).output, torch.softmax(module(table()), 1)[:, 1])
 
 
 def test_one_entry_of_an_output_with_more_axes() -> None:
@@ -114,12 +114,12 @@ def test_one_entry_of_an_output_with_more_axes() -> None:
     x = table()
     for method in (GradInput(), Occlusion()):
         last, first = attribute(Formula(tokens), x, method, [Entry(-1, 0), Entry(0, 0)])
-        close(values(last), x, 1e-9)
-        close(values(first)[:, 0], x[:, 0], 1e-9)
-        close(values(first)[:, 1:], torch.zeros(6, 4, dtype=torch.float64), 1e-9)
+        tight(values(last), x, 1e-9)
+        tight(values(first)[:, 0], x[:, 0], 1e-9)
+        tight(values(first)[:, 1:], torch.zeros(6, 4, dtype=torch.float64), 1e-9)
     assert last.target == "Entry(-1, 0)"
     found = attribute(Formula(tokens), x, GradInput(), Difference(Entry(1, 0), Entry(0, 0)))
-    close(found.output, x[:, 1])
+    tight(found.output, x[:, 1])
 
 
 @pytest.mark.parametrize("entry", [Entry(5, 0), Entry(0, 2), Entry(0), Entry(0, 0, 0), Entry(-6, 0), Entry()])
@@ -141,7 +141,7 @@ def test_a_target_of_ones_own() -> None:
             return best[:, 0] - best[:, 1]
 
     found = attribute(relu_mlp(), table(), GradInput(), Margin(), batch_size=2)
-    close(found.output, (relu_mlp()(table())[:, 0] - relu_mlp()(table())[:, 1]).abs())
+    tight(found.output, (relu_mlp()(table())[:, 0] - relu_mlp()(table())[:, 1]).abs())
 
 
 # --- what may be given ---
@@ -151,7 +151,7 @@ def test_a_frame_into_a_module_keeps_names_and_takes_the_modules_precision() -> 
     module = relu_mlp().float()
     found = attribute(module, frame(), GradInput(), Logit(0))
     assert values(found).dtype == torch.float32
-    close(values(found), values(attribute(module, table().float(), GradInput(), Logit(0))), 1e-6)
+    tight(values(found), values(attribute(module, table().float(), GradInput(), Logit(0))), 1e-6)
     assert found.entry_names == tuple("abcde")
     assert {name for name, _ in found.ranked(0)} == set("abcde")
 
@@ -164,7 +164,7 @@ def test_a_frame_reaches_a_pipeline_as_a_frame_and_nobody_warns() -> None:
         found = attribute(model, frame(), Occlusion(), Logit(1))
         attribute(LogisticRegression().fit(x, classes_of(x)), frame(), WeightTimesInput(), Logit(1))
     assert found.entry_names == tuple("abcde")
-    close(found.output, torch.from_numpy(model.decision_function(frame())), 1e-9)
+    tight(found.output, torch.from_numpy(model.decision_function(frame())), 1e-9)
 
 
 def test_a_frame_with_a_gap_is_refused() -> None:
@@ -190,7 +190,7 @@ def test_an_array_may_lie_in_memory_as_it_likes(change: Callable[[np.ndarray], n
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = attribute(module, change(table().numpy()), GradInput(), Logit(0))
-    close(values(found)[:, 0], 2 * table()[:, 0] ** 2)
+    tight(values(found)[:, 0], 2 * table()[:, 0] ** 2)
 
 
 def test_an_array_of_words_is_refused() -> None:
@@ -212,7 +212,7 @@ def test_inputs_by_name_give_values_by_name() -> None:
     leaves = leaf.parts.map(lambda array: array.requires_grad_())
     gradients = torch.autograd.grad(leaf.replace(leaves).call(given.module.eval())[:, 0].sum(), list(leaves.values()))
     for (name, array), gradient in zip(leaves.items(), gradients, strict=True):
-        close(found.parts[name], array * gradient)
+        tight(found.parts[name], array * gradient)
 
 
 def test_a_part_that_is_not_asked_about_travels_along() -> None:
@@ -220,7 +220,7 @@ def test_a_part_that_is_not_asked_about_travels_along() -> None:
     both = attribute(given.model, given.inputs, GradInput(), Logit(0))
     found = attribute(given.model, Named(picture_and_words().arrays, only=("age",)), GradInput(), Logit(0))
     assert list(found.parts) == ["age"]
-    close(found.parts["age"], both.parts["age"])
+    tight(found.parts["age"], both.parts["age"])
 
 
 def test_a_masked_token_counts_for_nothing() -> None:
@@ -243,7 +243,7 @@ def test_a_tuple_is_given_in_order() -> None:
     assert list(found.parts) == ["input 0", "input 1"]
     expected = attribute(given.model, given.inputs, GradInput(), Logit(2))
     for name in found.parts:
-        close(found.parts[name], expected.parts[name])
+        tight(found.parts[name], expected.parts[name])
 
 
 def test_whether_values_are_a_tensor_does_not_depend_on_the_batch() -> None:
@@ -299,7 +299,7 @@ def test_asked_one_at_a_time_nothing_can_be_company() -> None:
         return (x**2).sum(1) / x.norm()
 
     found = attribute(of_one, table(), Occlusion(), batch_size=1)
-    close(found.output, table().norm(dim=1))
+    tight(found.output, table().norm(dim=1))
 
 
 @pytest.mark.parametrize("size", [None, 1])
@@ -362,9 +362,9 @@ def test_inference_mode_around_changes_nothing() -> None:
         made_here = table() * 1
         again = attribute(module, made_here, IntegratedGradients())
         assert torch.is_inference_mode_enabled()
-    close(values(found), expected)
-    close(values(again), expected)
-    close(values(attribute(module, made_here, IntegratedGradients())), expected)
+    tight(values(found), expected)
+    tight(values(again), expected)
+    tight(values(attribute(module, made_here, IntegratedGradients())), expected)
 
 
 def test_no_grad_around_stays_around() -> None:
@@ -386,7 +386,7 @@ def test_a_module_in_train_mode_is_asked_in_eval_mode_and_put_back() -> None:
     found = attribute(module, table(), GradInput())
     assert not any(mode for call in modes for mode in call)
     assert all(each.training for each in module.modules())
-    close(found.output, module.eval()(table()).max(1).values)
+    tight(found.output, module.eval()(table()).max(1).values)
 
 
 def test_a_compiled_module_answers_as_it_does_plain() -> None:
@@ -394,7 +394,7 @@ def test_a_compiled_module_answers_as_it_does_plain() -> None:
     compiled = torch.compile(relu_mlp(), backend="eager")
     compiled.train()
     for method in (GradInput(), Occlusion()):
-        close(values(attribute(compiled, table(), method)), values(attribute(relu_mlp(), table(), method)), 1e-9)
+        tight(values(attribute(compiled, table(), method)), values(attribute(relu_mlp(), table(), method)), 1e-9)
     assert compiled.training
 
 
@@ -409,7 +409,7 @@ def test_autocast_around_is_heeded() -> None:
     assert found.output.dtype == torch.bfloat16
     assert values(found).dtype == torch.float32
     assert not torch.equal(values(found), values(plain))
-    close(values(found), values(plain), 0.05)
+    tight(values(found), values(plain), 0.05)
     assert bool(torch.isfinite(values(by_loss)).all())
 
 
@@ -420,7 +420,7 @@ def test_a_torchscript_module_answers_as_it_does_plain(freeze: bool, method: Met
     given = case("stateful-mlp")
     script = torch.jit.script(given.module.eval() if freeze else given.module.train())
     script = torch.jit.freeze(script) if freeze else script
-    close(values(attribute(script, table(), method)), values(attribute(given.module, table(), method)), 1e-9)
+    tight(values(attribute(script, table(), method)), values(attribute(given.module, table(), method)), 1e-9)
     if not freeze:
         assert script.training
 
@@ -430,13 +430,13 @@ def test_an_exported_module_answers_as_it_does_plain(method: Method) -> None:
     given = case("stateful-mlp")
     batch = torch.export.Dim("batch")
     exported = torch.export.export(given.module.eval(), (table(),), dynamic_shapes=({0: batch},)).module()
-    close(values(attribute(exported, table(), method)), values(attribute(given.module, table(), method)), 1e-9)
+    tight(values(attribute(exported, table(), method)), values(attribute(given.module, table(), method)), 1e-9)
 
 
 def test_a_module_exported_for_one_example_is_asked_for_one() -> None:
     exported = torch.export.export(relu_mlp(), (table()[:1],)).module()
     found = attribute(exported, table(), GradInput(), batch_size=1)
-    close(values(found), values(attribute(relu_mlp(), table(), GradInput())))
+    tight(values(found), values(attribute(relu_mlp(), table(), GradInput())))
 
 
 def test_a_model_that_offers_what_a_method_needs_is_asked_as_it_is() -> None:
@@ -445,7 +445,7 @@ def test_a_model_that_offers_what_a_method_needs_is_asked_as_it_is() -> None:
             return inputs.values**2
 
     found = attribute(Own(), table(), Occlusion(), Logit(2))
-    close(values(found)[:, 2], table()[:, 2] ** 2)
+    tight(values(found)[:, 2], table()[:, 2] ** 2)
 
 
 def test_provenance_pickles() -> None:

@@ -13,7 +13,7 @@ from attar.core.parts import Parts
 from attar.methods.grad_input import GradInput
 from attar.methods.integrated_gradients import IntegratedGradients
 from attar.methods.occlusion import Occlusion
-from models import FEATURES, case, close, graphs, images, picture_and_words, relu_mlp, seeded, table
+from models import FEATURES, case, graphs, images, picture_and_words, relu_mlp, seeded, table, tight
 
 WORDS = torch.tensor([[1, 2, 0, 4], [3, 3, 1, 0], [2, 0, 0, 1]])
 
@@ -81,7 +81,7 @@ def test_before_a_linear_head_an_attribution_is_weight_times_activation(method: 
     activation = module[:4](table())
     for target in (0, 1):
         found = attribute(module, table(), method, Logit(target), at="3")
-        close(hidden(found), module[4].weight[target] * activation, 1e-9)
+        tight(hidden(found), module[4].weight[target] * activation, 1e-9)
         assert list(found.parts) == ["3"]
 
 
@@ -89,7 +89,7 @@ def test_gradient_input_at_a_hidden_layer_is_the_chain_rule_cut_there() -> None:
     module = relu_mlp()
     activation = module[:2](table()).detach().requires_grad_()
     (gradient,) = torch.autograd.grad(module[2:](activation)[:, 1].sum(), activation)
-    close(hidden(attribute(module, table(), GradInput(), Logit(1), at="1")), activation * gradient)
+    tight(hidden(attribute(module, table(), GradInput(), Logit(1), at="1")), activation * gradient)
 
 
 def test_integrated_gradients_at_a_layer_sum_to_what_the_rest_of_the_module_changes() -> None:
@@ -98,8 +98,8 @@ def test_integrated_gradients_at_a_layer_sum_to_what_the_rest_of_the_module_chan
     )
     found = attribute(module, table(), IntegratedGradients(tolerance=1e-4, budget=2000), Logit(0), at="1")
     of_nothing = module[2:](torch.zeros(1, 6, dtype=torch.float64))[0, 0]
-    close(found.reference, of_nothing.expand(6))
-    close(hidden(found).sum(1), module(table())[:, 0] - of_nothing, 1e-4)
+    tight(found.reference, of_nothing.expand(6))
+    tight(hidden(found).sum(1), module(table())[:, 0] - of_nothing, 1e-4)
 
 
 def test_a_baseline_stands_at_the_layer() -> None:
@@ -107,13 +107,13 @@ def test_a_baseline_stands_at_the_layer() -> None:
     row = torch.linspace(0, 1, 16, dtype=torch.float64)
     activation = module[:4](table())
     found = attribute(module, table(), IntegratedGradients(baseline=Constant({"3": row})), Logit(0), at="3")
-    close(hidden(found), module[4].weight[0] * (activation - row), 1e-9)
+    tight(hidden(found), module[4].weight[0] * (activation - row), 1e-9)
 
 
 def test_the_first_layers_output_that_is_the_input_gives_what_the_input_gets() -> None:
     module = nn.Sequential(nn.Identity(), *relu_mlp())
     for method in (GradInput(), IntegratedGradients()):
-        close(hidden(attribute(module, table(), method, at="0")), hidden(attribute(relu_mlp(), table(), method)), 1e-9)
+        tight(hidden(attribute(module, table(), method, at="0")), hidden(attribute(relu_mlp(), table(), method)), 1e-9)
 
 
 def test_a_map_of_a_convolution_is_attributed_entry_by_entry() -> None:
@@ -132,7 +132,7 @@ def test_token_ids_are_attributed_at_their_embedding() -> None:
     found = attribute(module, WORDS, GradInput(), Logit(1), at="embedding")
     read = module.embedding(WORDS).detach().requires_grad_()
     (gradient,) = torch.autograd.grad(module.head(read.sum(1) + read[:, 0] * read[:, 1])[:, 1].sum(), read)
-    close(hidden(found), read * gradient)
+    tight(hidden(found), read * gradient)
     assert hidden(found).shape == (3, 4, 3)
     with pytest.raises(
         InputError, match=r"holds torch.int64, expected floats: .* name the layer that makes them with at="
@@ -163,7 +163,7 @@ def test_of_a_layer_that_puts_out_a_tuple_the_first_tensor_is_attributed() -> No
         states = given.module.lstm(given.inputs.values)[0]
     expected = torch.zeros_like(states)
     expected[:, -1] = states[:, -1] * given.module.head.weight[0]  # the head reads the last state alone
-    close(hidden(found), expected)
+    tight(hidden(found), expected)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_of_a_layer_that_puts_out_a_tuple_the_first_tensor_is_attributed() -> No
 )
 def test_a_layers_tuple_keeps_its_kind_and_the_rest_of_it(wrap: Any, unwrap: Any) -> None:
     plain, wrapped = seeded(lambda: Putting(lambda h: h, lambda h: h)), seeded(lambda: Putting(wrap, unwrap))
-    close(*(hidden(attribute(module, table(), GradInput(), at="layer")) for module in (wrapped, plain)))
+    tight(*(hidden(attribute(module, table(), GradInput(), at="layer")) for module in (wrapped, plain)))
 
 
 def test_what_works_in_place_after_the_layer_changes_nothing() -> None:
@@ -186,10 +186,10 @@ def test_what_works_in_place_after_the_layer_changes_nothing() -> None:
     expected = activation.clamp(min=0) * module.head.weight[0]
     for size in (None, 1, 4):
         found = attribute(module, table(), GradInput(), Logit(0), at="first", batch_size=size)
-        close(hidden(found), expected)
-        close(found.output, module(table())[:, 0])
+        tight(hidden(found), expected)
+        tight(found.output, module(table())[:, 0])
         gone = attribute(module, table(), Occlusion(), Logit(0), at="first", batch_size=size)
-        close(gone.parts["first"].reshape(6, -1).sum(1), expected.sum(1), 1e-9)
+        tight(gone.parts["first"].reshape(6, -1).sum(1), expected.sum(1), 1e-9)
 
 
 def test_a_graphs_layer_has_the_nodes_rows() -> None:
@@ -216,8 +216,8 @@ def test_batch_size_and_company_change_nothing() -> None:
     module = relu_mlp()
     whole = hidden(attribute(module, table(), IntegratedGradients(), at="1"))
     for size in (1, 4):
-        close(hidden(attribute(module, table(), IntegratedGradients(), at="1", batch_size=size)), whole)
-    close(hidden(attribute(module, table()[2:3], IntegratedGradients(), at="1")), whole[2:3])
+        tight(hidden(attribute(module, table(), IntegratedGradients(), at="1", batch_size=size)), whole)
+    tight(hidden(attribute(module, table()[2:3], IntegratedGradients(), at="1")), whole[2:3])
 
 
 def test_hooks_are_gone_whatever_happens() -> None:
@@ -303,4 +303,4 @@ def test_numbers_of_a_layer_are_its_own() -> None:
     first = attribute(module, table(), GradInput(), at="1")
     hidden(first).fill_(99)
     again = hidden(attribute(module, table(), GradInput(), at="1"))
-    close(again, hidden(attribute(relu_mlp(), table(), GradInput(), at="1")))
+    tight(again, hidden(attribute(relu_mlp(), table(), GradInput(), at="1")))

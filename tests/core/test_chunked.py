@@ -16,7 +16,7 @@ from attar.core.target import Difference, Predicted, Target
 from attar.methods.grad_input import GradInput
 from attar.methods.integrated_gradients import IntegratedGradients
 from attar.methods.occlusion import Occlusion
-from models import MODELS, case, close, images, relu_mlp, table
+from models import MODELS, case, images, relu_mlp, table, tight
 
 CUDA = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 PROCESSOR = RuntimeError("[enforce fail at alloc_cpu.cpp:121] err == 0. DefaultCPUAllocator: can't allocate memory")
@@ -46,7 +46,7 @@ class Small(nn.Module):
 def test_answers_do_not_depend_on_the_size(name: str, size: int) -> None:
     given = case(name)
     model = adapt(given.model)
-    close(Chunked(model, size).predict(given.inputs), Chunked(model, 1).predict(given.inputs))
+    tight(Chunked(model, size).predict(given.inputs), Chunked(model, 1).predict(given.inputs))
 
 
 @pytest.mark.parametrize("size", [1, 4, 99])
@@ -56,8 +56,8 @@ def test_each_example_keeps_its_own_class_and_gradient(size: int) -> None:
     output, gradient = Chunked(TorchModel(module), size).differentiate(Tensors(table()), Logit(classes))
     x = table().requires_grad_()
     expected = module(x)[torch.arange(6), classes]
-    close(output, expected.detach())
-    close(gradient["input"], torch.autograd.grad(expected.sum(), x)[0])
+    tight(output, expected.detach())
+    tight(gradient["input"], torch.autograd.grad(expected.sum(), x)[0])
 
 
 def test_several_gradients_are_those_of_one_at_a_time_from_one_forward() -> None:
@@ -68,8 +68,8 @@ def test_several_gradients_are_those_of_one_at_a_time_from_one_forward() -> None
     assert module.asked == [4, 2]
     for (output, gradient), target in zip(several, targets, strict=True):
         alone, alone_gradient = model.differentiate(Tensors(table()), target)
-        close(output, alone)
-        close(gradient["input"], alone_gradient["input"])
+        tight(output, alone)
+        tight(gradient["input"], alone_gradient["input"])
 
 
 def test_a_model_that_knows_one_gradient_at_a_time_is_asked_for_each() -> None:
@@ -88,8 +88,8 @@ def test_a_model_that_knows_one_gradient_at_a_time_is_asked_for_each() -> None:
 
     several = Chunked(Squares(), 4).differentiate_each(Table(table()), [Logit(0), Logit(2)])
     for k, (output, gradient) in zip((0, 2), several, strict=True):
-        close(output, table()[:, k] ** 2)
-        close(gradient["input"][:, k], 2 * table()[:, k])
+        tight(output, table()[:, k] ** 2)
+        tight(gradient["input"][:, k], 2 * table()[:, k])
 
 
 # --- what the model writes on ---
@@ -101,7 +101,7 @@ def test_a_model_that_works_in_place_does_not_reach_its_input(size: int, wrap: C
     x = table()
     model = Chunked(adapt(wrap(nn.ReLU(inplace=True)) if wrap is nn.Sequential else lambda x: x.relu_()), size)
     for _ in range(2):
-        close(model.predict(Tensors(x)), table().clamp(min=0))
+        tight(model.predict(Tensors(x)), table().clamp(min=0))
     assert torch.equal(x, table())
 
 
@@ -112,7 +112,7 @@ def test_a_model_that_works_in_place_does_not_reach_its_input(size: int, wrap: C
 def test_where_memory_ends_the_size_is_halved_for_good(problem: Exception) -> None:
     module = Small(2, problem)
     model = Chunked(TorchModel(module), 99)
-    close(model.predict(Tensors(table())), relu_mlp()(table()).detach())
+    tight(model.predict(Tensors(table())), relu_mlp()(table()).detach())
     assert module.asked == [6, 3, 2, 2, 2]
     assert model.size == 2
     model.predict(Tensors(table()))
@@ -150,7 +150,7 @@ def test_gradients_that_do_not_fit_are_halved_too() -> None:
 
     found = attribute(Costly(), table(), GradInput(), [Logit(0), Logit(1)])
     for target, each in enumerate(found):
-        close(each.values, attribute(relu_mlp(), table(), GradInput(), Logit(target)).values)
+        tight(each.values, attribute(relu_mlp(), table(), GradInput(), Logit(target)).values)
 
 
 @pytest.mark.parametrize("problem", [CUDA, PROCESSOR])

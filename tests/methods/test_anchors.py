@@ -15,7 +15,7 @@ from attar.core.features import Grouped
 from attar.core.inputs import Tensors
 from attar.estimation.rules import between
 from attar.methods.anchors import Anchors
-from models import FEATURES, case, close, frame, graphs, numbers, sparse, table
+from models import FEATURES, case, frame, graphs, numbers, sparse, table, tight
 from reference.rule_enumeration import coverage_by_rows, precision_by_coins, precision_by_rows, shortest
 
 
@@ -61,7 +61,7 @@ ONES = torch.ones(1, 8, dtype=torch.float64)
 def test_and_needs_both_columns() -> None:
     found = attribute(both, ONES, Anchors())
     assert found.rules == ("[0] = 1, [2] = 1",)
-    close(found.values, [[0.5, 0, 0.5, 0, 0, 0, 0, 0]])
+    tight(found.values, [[0.5, 0, 0.5, 0, 0, 0, 0, 0]])
     for name, expected in (("precision", 1), ("coverage", 0.25), ("keeping nothing", 0.25), ("size", 2)):
         assert found.measured[name].tolist() == [expected], name
     assert found.error.bound.tolist() == [0]
@@ -74,16 +74,16 @@ def test_and_needs_both_columns() -> None:
 def test_or_needs_one_and_what_is_not_there_cannot_be_needed() -> None:
     found = attribute(either, torch.tensor([[1.0, 1, 1], [0, 1, 1], [0, 1, 0]], dtype=torch.float64), Anchors())
     assert found.rules == ("[0] = 1", "[2] = 1", "nothing")
-    close(found.values, [[0.25, 0, 0], [0, 0, 0.5], [0, 0, 0]])
+    tight(found.values, [[0.25, 0, 0], [0, 0, 0.5], [0, 0, 0]])
 
 
 def test_a_majority_needs_as_many_as_decide_it() -> None:
     found = attribute(most, ONES, Anchors())
     assert found.measured["size"].tolist() == [3]
-    close(found.values, [[0.125, 0.125, 0.125, 0, 0, 0, 0, 0]])  # two are joined by one of three coins 7 times in 8
+    tight(found.values, [[0.125, 0.125, 0.125, 0, 0, 0, 0, 0]])  # two are joined by one of three coins 7 times in 8
     loose = attribute(most, ONES, Anchors(precision=0.8))
     assert loose.measured["size"].tolist() == [2]
-    close(loose.measured["precision"], [7 / 8])
+    tight(loose.measured["precision"], [7 / 8])
 
 
 @pytest.mark.parametrize("method", [Anchors(), sampled(beam=8)])
@@ -93,7 +93,7 @@ def test_columns_that_say_something_only_together_are_both_of_worth(method: Anch
     found = attribute(equal, x, Anchors(**{**vars(method), "background": Constant({"input": -x})}))
     # All kept, or both turned: a coin alone is right half of the time.
     assert sorted(kept(found)) == [0, 1]
-    close(found.values[0, :2], [0.5, 0.5], 0.2)
+    tight(found.values[0, :2], [0.5, 0.5], 0.2)
 
 
 @pytest.mark.parametrize("method", [Anchors(), sampled()])
@@ -112,7 +112,7 @@ def test_the_search_finds_what_asking_every_rule_finds() -> None:
         exact = attribute(model, ONES, Anchors())
         assert len(kept(found)) == exact.measured["size"]
         assert set(kept(found)) <= ({0, 2} if model is both else set(range(5)))
-        close(found.values.sum(), exact.values.sum(), float(found.error.bound))
+        tight(found.values.sum(), exact.values.sum(), float(found.error.bound))
         assert bool(found.error.reached)
 
 
@@ -184,7 +184,7 @@ def test_of_rules_of_one_size_the_widest_and_then_the_most_precise_is_taken() ->
     for bins in (4, None):
         found = attribute(either, ONES[:, :3], Anchors(background=Rows(rows), bins=bins, precision=0.9))
         assert found.rules[0].startswith("[2]")
-        close(found.measured["coverage"], [0.5])
+        tight(found.measured["coverage"], [0.5])
 
 
 # --- what draws give ---
@@ -286,8 +286,8 @@ def test_more_rows_than_draws_are_sampled_and_fewer_are_all_asked() -> None:
 
 def test_clopper_pearson() -> None:
     low, high = between(torch.tensor([0.0, 10, 95]).double(), torch.tensor([10.0, 10, 100]).double())
-    close(low, [0, 0.6915029, 0.8871651], 1e-6)
-    close(high, [0.3084971, 1, 0.9835681], 1e-6)
+    tight(low, [0, 0.6915029, 0.8871651], 1e-6)
+    tight(high, [0.3084971, 1, 0.9835681], 1e-6)
 
 
 # --- what counts as the same answer ---
@@ -356,12 +356,12 @@ def test_groups_go_together_and_are_named() -> None:
     by = Grouped(group=torch.tensor([0, 0, 1, 1, 2, 2, 2, -1]), names=("left", "middle", "right"))
     found = attribute(both, ONES, Anchors(by=by))
     assert found.rules == ("left, middle",)
-    close(found.parts["groups"], [0.5, 0.5, 0])
+    tight(found.parts["groups"], [0.5, 0.5, 0])
     assert found.ranked(0, 2) == [("left", 0.5), ("middle", 0.5)]
     rows = Rows(torch.cat([ONES, 0 * ONES, 0.7 * ONES]))
     over_rows = attribute(both, ONES, Anchors(by=by, background=rows))
-    close(over_rows.measured["coverage"], [1 / 3])  # only the row of ones has them as they are
-    close(over_rows.measured["precision"], [1.0])
+    tight(over_rows.measured["coverage"], [1 / 3])  # only the row of ones has them as they are
+    tight(over_rows.measured["precision"], [1.0])
 
 
 def test_columns_are_called_by_their_names() -> None:
