@@ -27,3 +27,7 @@ class Editor(Protocol):
     def insert(self, example: Any, name: str, generator: np.random.Generator) -> Iterable[Any]:
         """Valid examples with the group put on, one for each place it can go, in random order."""
         ...
+
+    def remove(self, example: Any, name: str, generator: np.random.Generator) -> Any | None:
+        """A valid example without any occurrence of the named group, the rest as it was; None where there is none."""
+        ...

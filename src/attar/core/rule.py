@@ -155,6 +155,11 @@ class Finder(Protocol[Example]):
 _NO_RULE = "This is not a rule: {!r}. Build one from AtLeast, Path, And, Or, Not."
 
 
+def found(rule: AtLeast | Path, finder: Finder[Example], example: Example) -> tuple[Match, ...]:
+    """Every match of the motif, or of the path, that the rule asks for."""
+    return tuple(finder.find_paths(rule, example)) if isinstance(rule, Path) else _found(rule.motif, finder, example)
+
+
 def holds(rule: Rule, finder: Finder[Example], example: Example) -> bool:
     """Whether the rule is true of the example: its label."""
     match rule:
@@ -288,8 +293,8 @@ def _found(motif: Motif | AnyOf, finder: Finder[Example], example: Example) -> t
         return tuple(finder.find(motif, example))
     by_parts: dict[Mask, Match] = {}
     for alternative in motif.motifs:
-        for found in finder.find(alternative, example):
-            by_parts.setdefault(found.parts, found)
+        for match in finder.find(alternative, example):
+            by_parts.setdefault(match.parts, match)
     return tuple(by_parts.values())
 
 
