@@ -26,8 +26,9 @@ from attar.evaluation.accuracy import accuracies
 from attar.evaluation.chance import chance, mean_accuracy
 from attar.evaluation.intervals import auroc
 from attar.experiments.molecule_models import MoleculeRecipe
-from attar.experiments.molecule_task import MoleculeTask, from_table
+from attar.experiments.molecule_task import from_table
 from attar.experiments.rose import library_rose, nci_rose
+from attar.experiments.task import Task
 
 LOGIC = {
     "logic7": 'has("[FX1]") and has("[CX3]=O")',
@@ -43,11 +44,11 @@ SETTINGS = {
 METHODS = ("weight-times-input", "occlusion", "occlusion-occurrences")
 
 
-def choices(task: MoleculeTask) -> None:
+def choices(task: Task) -> None:
     scored, truths = task.scored()
     trivial = mean_accuracy(accuracies([trivial_atoms(m) for m in scored], truths))
     random = chance(truths)
-    print(f"\n{task.name}: {len(task.molecules)} molecules, {len(scored)} scored")
+    print(f"\n{task.name}: {len(task.examples)} molecules, {len(scored)} scored")
     print(
         f"  chance {random.best:.3f} (union {random.union:.3f}), trivial {trivial.best:.3f} (union {trivial.union:.3f})"
     )
@@ -62,10 +63,10 @@ def choices(task: MoleculeTask) -> None:
             cells.append(f"{found.best:>15.3f} / {found.union:.3f}")
         print(f"  {name:<22} {held_out:>6.3f}  " + "  ".join(f"{c:>24}" for c in cells))
     for bits in (2048, 512, 256):
-        print(f"  {bits} bits: {ambiguity(task.molecules, radius=2, bits=bits).sentence()}")
+        print(f"  {bits} bits: {ambiguity(task.examples, radius=2, bits=bits).sentence()}")
 
 
-def race(task: MoleculeTask, count: int = 50, repeats: int = 3) -> None:
+def race(task: Task, count: int = 50, repeats: int = 3) -> None:
     """Deleting every bit that an atom's environments set: ours batched, RDKit's one prediction an atom."""
     fitted = MoleculeRecipe(kind="glm", bits=1024).fit(*task.part(task.train), 0)
     molecules = [m for m in task.part(task.test)[0] if m.size >= 3][:count]

@@ -15,7 +15,7 @@ from attar.engine.interrupt import interruptible
 if TYPE_CHECKING:
     from attar.audit.plan import Plan
     from attar.experiments.explain import Question
-    from attar.experiments.molecule_task import MoleculeTask
+    from attar.experiments.task import Task
 
 MODELS = ("glm", "tree", "mlp", "gcn", "gat", "mpnn", "graphnets")
 STOPPED = 130
@@ -285,7 +285,7 @@ def _check_out(out: Path, methods: tuple[str, ...] | None) -> None:
     check_writable(out)
 
 
-def _rose(seed: int) -> "list[MoleculeTask]":
+def _rose(seed: int) -> "list[Task]":
     from attar.experiments.rose import library_rose, nci_rose
 
     return [nci_rose(seed), library_rose(seed)]
@@ -299,7 +299,7 @@ def _task(
     rule: str | None,
     seed: int,
     skip_bad: bool,
-) -> "MoleculeTask":
+) -> "Task":
     from attar.domains.molecules.read import read_molecules
     from attar.domains.molecules.truth import read_rule
     from attar.experiments.molecule_task import from_table
@@ -311,7 +311,7 @@ def _task(
     return from_table(table, rule=known, rule_name=rule, seed=seed)
 
 
-def _audit(tasks: "list[MoleculeTask]", plan: "Plan") -> dict[str, Any]:
+def _audit(tasks: "list[Task]", plan: "Plan") -> dict[str, Any]:
     from attar.audit.molecules import audit_molecules
 
     command = shlex.join(["attar", *sys.argv[1:]])

@@ -7,15 +7,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from attar.audit.molecules import audit_molecules
+
 from attar.audit.plan import DECOYS, Plan
 from attar.domains.molecules.edit import SubstituentEditor
 from attar.domains.molecules.library import nci_molecules
 from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.split import properties
 from attar.domains.molecules.truth import read_rule
-from attar.experiments.molecule_task import MoleculeTask, labelled_by_rule
+from attar.experiments.molecule_task import labelled_by_rule
+from attar.experiments.task import Task
 from attar.pitfalls.spurious_correlation import with_group
 from attar.report.terminal import audit_summary
 
@@ -23,7 +24,7 @@ PLAN = Plan(models=("glm",), flips=(0.0, 0.5), decoys=("morpholine",), shares=(0
 
 
 @cache
-def task(count: int = 1500) -> MoleculeTask:
+def task(count: int = 1500) -> Task:
     rose = read_rule("rose")
     return labelled_by_rule("NCI", "NCI", nci_molecules()[:count], rule=rose, rule_name="rose", seed=0)
 
@@ -33,16 +34,16 @@ def record(**changes: Any) -> dict[str, Any]:
     return audit_molecules([task()], replace(PLAN, **changes), command="attar audit rose")
 
 
-def with_decoy(clean: MoleculeTask, group: str, share: float, *, everywhere: bool) -> MoleculeTask:
+def with_decoy(clean: Task, group: str, share: float, *, everywhere: bool) -> Task:
     """The same task with the group planted on a share of its positives (of the training ones only, or of all)."""
     generator = np.random.default_rng(5)
-    molecules = list(clean.molecules)
+    molecules = list(clean.examples)
     sides = clean.train | everywhere
     for k in np.flatnonzero((clean.labels > 0.5) & sides).tolist():
         if generator.random() < share:
             edited = with_group(molecules[k], group, editor=SubstituentEditor(), keeps=clean.keeps, generator=generator)
             molecules[k] = edited or molecules[k]
-    return replace(clean, molecules=tuple(molecules))
+    return replace(clean, examples=tuple(molecules))
 
 
 def test_the_record_has_what_it_promises_and_is_json() -> None:
@@ -139,7 +140,7 @@ def test_without_a_rule_it_says_what_it_cannot_know() -> None:
 
 
 def test_a_regression() -> None:
-    values = properties(task().molecules)["logP (Crippen)"]
+    values = properties(task().examples)["logP (Crippen)"]
     plain = replace(task(), labels=values, task="regression", rule=read_rule('has("[F,Cl,Br,I]")'), rule_name="halogen")
     found = audit_molecules([plain], replace(PLAN, models=("glm", "mlp"), seeds=1, methods=None))
     assert {row["name"]: row["r2"] > 0.6 for row in found["models"]} == {"glm": True, "mlp": True}

@@ -22,12 +22,13 @@ from attar.audit.findings import (
 )
 from attar.audit.verdict import sentences, verdict
 from attar.core.note import Note
+from attar.domains.molecules.domain import Molecules
 from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.truth import read_rule
 from attar.evaluation.accuracy import Accuracy
 from attar.evaluation.intervals import Interval
 from attar.experiments.fragments import Fragment
-from attar.experiments.molecule_task import MoleculeTask
+from attar.experiments.task import Task
 from attar.pitfalls.imperfect_model import Rung
 from attar.pitfalls.spurious_correlation import DecoyRung, Shortcut
 
@@ -133,11 +134,21 @@ def test_decoys_are_a_note_and_name_the_worst() -> None:
 SMILES = ["OCCc1ccccc1", "OCC(C)C", "CCN", "CCC", "CCCC", "c1ccccc1"]
 
 
-def task(labels: list[float], rule: str | None = "rose") -> MoleculeTask:
+def task(labels: list[float], rule: str | None = "rose") -> Task:
     molecules = tuple(Molecule.of(s) for s in SMILES)
     test = np.zeros(len(SMILES), dtype=bool)
     parsed = None if rule is None else read_rule(rule)
-    return MoleculeTask("t", "t", molecules, np.array(labels), "classification", test, parsed, rule)
+    return Task(
+        name="t",
+        source="t",
+        domain=Molecules(),
+        examples=molecules,
+        labels=np.array(labels),
+        task="classification",
+        test=test,
+        rule=parsed,
+        rule_name=rule,
+    )
 
 
 def shortcut(pull: float = 0.5, on_negatives: float = 0.8) -> Shortcut:
@@ -154,7 +165,7 @@ def test_a_shortcut_outside_a_rule_that_is_the_label_is_distrusted() -> None:
 def test_a_shortcut_in_few_of_the_positives_is_a_caution() -> None:
     labels = np.r_[np.ones(301), np.zeros(300)]
     rose, other = Molecule.of("OCCc1ccccc1"), Molecule.of("CCN")
-    many = replace(task([1, 1, 0, 0, 0, 0]), molecules=(rose,) * 301 + (other,) * 300, labels=labels, test=labels < 0)
+    many = replace(task([1, 1, 0, 0, 0, 0]), examples=(rose,) * 301 + (other,) * 300, labels=labels, test=labels < 0)
     (few,) = shortcut_findings(many, [shortcut()])  # 30 of 301
     (enough,) = shortcut_findings(many, [replace(shortcut(), positives=31)])
     assert (few.status, enough.status) == ("caution", "distrust")

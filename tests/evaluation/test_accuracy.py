@@ -5,7 +5,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from attar import InputError
-from attar.evaluation.accuracy import Accuracy, TruthMasks, accuracies, accuracy
+from attar.evaluation.accuracy import Accuracy, accuracies, accuracy
+from attar.evaluation.truth import TruthMasks
 
 GENERATOR_SEED = 0
 

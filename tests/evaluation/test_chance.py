@@ -9,8 +9,9 @@ from attar.core.features import Features, Share
 from attar.core.parts import Parts
 from attar.domains.molecules.graphs import molecule_graphs
 from attar.domains.molecules.perturb import AtomsOnly, Receivers
-from attar.evaluation.accuracy import Accuracy, TruthMasks, accuracies
+from attar.evaluation.accuracy import Accuracy, accuracies
 from attar.evaluation.chance import chance, mean_accuracy
+from attar.evaluation.truth import TruthMasks
 from attar.methods.random_values import RandomValues
 from models import nci
 

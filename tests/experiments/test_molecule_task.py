@@ -9,8 +9,9 @@ from attar.core.errors import InputError
 from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.read import read_molecules
 from attar.domains.molecules.truth import read_rule
-from attar.experiments.molecule_task import MoleculeTask, from_table, labelled_by_rule
+from attar.experiments.molecule_task import from_table, labelled_by_rule
 from attar.experiments.rose import library_rose, nci_rose
+from attar.experiments.task import Task
 
 OH = 'has("[OX2H]")'
 SMILES = ["CCO", "CCCO", "CCCCO", "OCCO", "CCN", "CCCN", "CCCCN", "NCCN"]
@@ -22,7 +23,7 @@ def written(folder: Path, rows: list[str], header: str = "smiles,y,part") -> Pat
     return path
 
 
-def by_rule() -> MoleculeTask:
+def by_rule() -> Task:
     return labelled_by_rule("t", "t", SMILES, rule=read_rule(OH), rule_name=OH, seed=0, test=0.5)
 
 
@@ -59,7 +60,7 @@ def test_a_side_without_both_classes(tmp_path: Path) -> None:
 def test_only_held_out_positives_with_some_but_not_all_atoms_true_are_scored() -> None:
     task = by_rule()
     molecules, truths = task.scored()
-    expected = [m.smiles for k, m in enumerate(task.molecules) if task.test[k] and task.labels[k] == 1]
+    expected = [m.smiles for k, m in enumerate(task.examples) if task.test[k] and task.labels[k] == 1]
     assert [m.smiles for m in molecules] == expected
     for molecule, truth in zip(molecules, truths, strict=True):
         oxygens = [a.GetSymbol() == "O" for a in molecule.mol.GetAtoms()]

@@ -16,8 +16,9 @@ from attar.evaluation.chance import mean_accuracy
 from attar.evaluation.intervals import auroc
 from attar.experiments.fragments import fragment_table
 from attar.experiments.molecule_models import MoleculeRecipe
-from attar.experiments.molecule_task import MoleculeTask, from_table
+from attar.experiments.molecule_task import from_table
 from attar.experiments.rose import library_rose, nci_rose
+from attar.experiments.task import Task
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 needs_data = [
@@ -27,7 +28,7 @@ needs_data = [
 LOGIC10 = 'has("[NX3;H2]") and has("[OD2](C)C") and has("[cX3]1[cX3H][cX3H][cX3H][cX3H][cX3H]1")'
 
 
-def best(task: MoleculeTask, *methods: str) -> tuple[float, list[float]]:
+def best(task: Task, *methods: str) -> tuple[float, list[float]]:
     """The GLM's held-out AUROC, and each method's score by the published scorer."""
     fitted = MoleculeRecipe(kind="glm").fit(*task.part(task.train), 0)
     molecules, labels = task.part(task.test)
@@ -65,7 +66,7 @@ class TestPublishedTasks:
 
 
 @pytest.fixture(scope="module")
-def odor() -> MoleculeTask:
+def odor() -> Task:
     table = read_molecules(DATA / "olfaction" / "gs_lf_4983.csv", input="smiles", label="rose")
     return from_table(table, rule=read_rule("rose"), rule_name="rose", seed=0)
 
@@ -73,11 +74,11 @@ def odor() -> MoleculeTask:
 class TestRoseOdor:
     pytestmark = needs_data
 
-    def test_five_folds(self, odor: MoleculeTask) -> None:
+    def test_five_folds(self, odor: Task) -> None:
         assert np.mean(folds(odor, Plan(), "glm")) >= 0.84
 
-    def test_what_perfumers_know_stands_in_the_first_ten_groups(self, odor: MoleculeTask) -> None:
-        table = [row for row in fragment_table(odor.molecules, odor.labels) if row.weight > 0][:10]
+    def test_what_perfumers_know_stands_in_the_first_ten_groups(self, odor: Task) -> None:
+        table = [row for row in fragment_table(odor.examples, odor.labels) if row.weight > 0][:10]
         known = {  # the alcohol's acetate, and what must be in the name: an oxygen, two carbons from F
             "geranyl-O": ("CC(=O)OCC=C(C)CCC=C(C)C", "=[C;D3;H0;!R]"),
             "phenethyl-O": ("CC(=O)OCCc1ccccc1", "-[c;D3;H0;R]"),
@@ -90,7 +91,7 @@ class TestRoseOdor:
             assert hits, f"{name} is not among the first ten groups"
             assert max(row.precision for row in hits) > 5 * odor.labels.mean()
 
-    def test_no_attribution_of_the_glm_beats_the_trivial_control_by_its_interval(self, odor: MoleculeTask) -> None:
+    def test_no_attribution_of_the_glm_beats_the_trivial_control_by_its_interval(self, odor: Task) -> None:
         """Rose oxygens are everywhere: the rule's X gets less attribution than chance."""
         scored, truths = odor.scored()
         fitted = MoleculeRecipe(kind="glm").fit(*odor.part(odor.train), 0)

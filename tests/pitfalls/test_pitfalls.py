@@ -12,12 +12,12 @@ from scipy.stats import fisher_exact, ks_2samp
 
 from attar.core.editor import Group
 from attar.core.rule import explanations, holds
+from attar.core.split import random_split
 from attar.domains.molecules.edit import SubstituentEditor, attach, places
 from attar.domains.molecules.molecule import Molecule
-from attar.domains.molecules.split import random_split
 from attar.domains.molecules.truth import SmartsFinder, read_rule
-from attar.evaluation.accuracy import TruthMasks
 from attar.evaluation.intervals import Interval, auroc
+from attar.evaluation.truth import TruthMasks
 from attar.experiments.molecule_models import FittedMolecules, MoleculeRecipe
 from attar.pitfalls.dataset_bias import co_occurring, shifts, unseen_share
 from attar.pitfalls.imperfect_model import Rung, expected, flipped, rung

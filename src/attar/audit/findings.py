@@ -11,7 +11,7 @@ from attar.core.note import Note
 from attar.evaluation.accuracy import Accuracy
 from attar.evaluation.intervals import Interval
 from attar.experiments.fragments import Fragment
-from attar.experiments.molecule_task import MoleculeTask
+from attar.experiments.task import Task
 from attar.pitfalls.imperfect_model import Rung, expected
 from attar.pitfalls.spurious_correlation import DecoyRung, Shortcut
 
@@ -196,7 +196,7 @@ def decoy_finding(rungs: Sequence[DecoyRung]) -> Finding | None:
     )
 
 
-def shortcut_findings(task: MoleculeTask, found: Sequence[Shortcut]) -> list[Finding]:
+def shortcut_findings(task: Task, found: Sequence[Shortcut]) -> list[Finding]:
     """Groups that come with the label, lie outside the rule and move the model."""
     agreement = float((task.follows_rule == (task.labels > 0.5)).mean()) if task.rule is not None else 0.0
     decided = agreement >= RULE_IS_LABEL
@@ -243,7 +243,7 @@ def shortcut_findings(task: MoleculeTask, found: Sequence[Shortcut]) -> list[Fin
     return findings
 
 
-def rule_finding(task: MoleculeTask) -> Finding | None:
+def rule_finding(task: Task) -> Finding | None:
     """How much of the label does the rule explain?"""
     if task.rule is None or task.task != "classification":
         return None
@@ -284,7 +284,7 @@ def no_rule_finding() -> Finding:
     )
 
 
-def bias_findings(task: MoleculeTask, found: Bias, folded: bool) -> list[Finding]:
+def bias_findings(task: Task, found: Bias, folded: bool) -> list[Finding]:
     """Do training and test molecules differ, and is there enough of each class?"""
     findings = []
     if task.task == "classification":

@@ -21,7 +21,7 @@ from attar.engine.here import processors, run
 from attar.evaluation.accuracy import Accuracy, accuracies
 from attar.evaluation.chance import mean_accuracy
 from attar.evaluation.intervals import Interval, prediction, two_level
-from attar.experiments.molecule_task import MoleculeTask
+from attar.experiments.task import Task
 from attar.pitfalls.imperfect_model import Rung
 from attar.pitfalls.spurious_correlation import DecoyRung
 
@@ -42,7 +42,7 @@ class Unit:
 
 
 def audit_molecules(
-    tasks: Sequence[MoleculeTask],
+    tasks: Sequence[Task],
     plan: Plan,
     *,
     command: str = "",
@@ -70,8 +70,8 @@ def _perform(call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     return call(*arguments)
 
 
-def _units(k: int, task: MoleculeTask, plan: Plan, *, main: bool) -> list[Unit]:
-    scale = len(task.molecules) / 4500
+def _units(k: int, task: Task, plan: Plan, *, main: bool) -> list[Unit]:
+    scale = len(task.examples) / 4500
     units = []
     for kind in _kinds(plan, main):
         matters = plan.recipe(kind, task.task).seeds_matter
@@ -109,7 +109,7 @@ def _kinds(plan: Plan, main: bool) -> tuple[str, ...]:
 
 
 def _record(
-    tasks: Sequence[MoleculeTask], plan: Plan, found: dict[tuple[Any, ...], Any], command: str, seconds: float
+    tasks: Sequence[Task], plan: Plan, found: dict[tuple[Any, ...], Any], command: str, seconds: float
 ) -> dict[str, Any]:
     models = [row for k, task in enumerate(tasks) for row in _models(k, task, plan, found)]
     attribution = [row for k, task in enumerate(tasks) for row in _attribution(k, task, plan, found)]
@@ -155,7 +155,7 @@ def _record(
     )
 
 
-def _models(k: int, task: MoleculeTask, plan: Plan, found: dict) -> list[dict[str, Any]]:
+def _models(k: int, task: Task, plan: Plan, found: dict) -> list[dict[str, Any]]:
     rows = []
     for kind in _kinds(plan, k == 0):
         runs = _runs(k, kind, found)
@@ -181,7 +181,7 @@ def _models(k: int, task: MoleculeTask, plan: Plan, found: dict) -> list[dict[st
     return rows
 
 
-def _attribution(k: int, task: MoleculeTask, plan: Plan, found: dict) -> list[dict[str, Any]]:
+def _attribution(k: int, task: Task, plan: Plan, found: dict) -> list[dict[str, Any]]:
     scored, truths = task.scored()
     if not truths:
         return []
@@ -225,7 +225,7 @@ def _attribution(k: int, task: MoleculeTask, plan: Plan, found: dict) -> list[di
     return rows
 
 
-def _findings(task: MoleculeTask, plan: Plan, found: dict, attribution: list[dict[str, Any]]) -> list[Finding]:
+def _findings(task: Task, plan: Plan, found: dict, attribution: list[dict[str, Any]]) -> list[Finding]:
     kind = plan.models[0]
     method = plan.methods_of(kind)[0]
     runs = _runs(0, kind, found)
@@ -257,7 +257,7 @@ def _findings(task: MoleculeTask, plan: Plan, found: dict, attribution: list[dic
         results.append(judge.decoy_finding(rungs))
     results.append(judge.together_finding(found[0, "fragments"]))
     results += judge.bias_findings(task, found[0, "bias"], plan.bits is not None)
-    results += judge.note_findings(task.notes, len(task.molecules))
+    results += judge.note_findings(task.notes, len(task.examples))
     return [f for f in results if f is not None]
 
 
@@ -287,12 +287,12 @@ def _score(i: Interval) -> dict[str, Any]:
     return {"score": i.score, "interval": [i.low, i.high], "n": i.n}
 
 
-def _data(task: MoleculeTask) -> dict[str, Any]:
+def _data(task: Task) -> dict[str, Any]:
     return {
         "name": task.name,
         "source": task.source,
         "task": task.task,
-        "molecules": len(task.molecules),
+        "molecules": len(task.examples),
         "positives": int((task.labels > 0.5).sum()) if task.task == "classification" else None,
         "test": int(task.test.sum()),
         "rule": None if task.rule is None else str(task.rule),

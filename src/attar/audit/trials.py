@@ -11,12 +11,13 @@ from attar.domains.molecules.bag import Ambiguity, ambiguity
 from attar.domains.molecules.edit import SubstituentEditor
 from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.split import cluster_split, properties, scaffold
-from attar.evaluation.accuracy import Accuracy, TruthMasks, accuracies
+from attar.evaluation.accuracy import Accuracy, accuracies
 from attar.evaluation.chance import chance
 from attar.evaluation.intervals import quality
+from attar.evaluation.truth import TruthMasks
 from attar.experiments.fragments import Fragment, fragment_table
 from attar.experiments.molecule_models import BOND_RULES, SUBGRAPH_RULES, FittedMolecules
-from attar.experiments.molecule_task import MoleculeTask
+from attar.experiments.task import Task
 from attar.pitfalls.dataset_bias import Shift, shifts, unseen_share
 from attar.pitfalls.imperfect_model import Rung, rung
 from attar.pitfalls.spurious_correlation import DecoyRung, Shortcut, decoyed, shortcuts
@@ -47,7 +48,7 @@ class Trial:
     seconds: float
 
 
-def trial(task: MoleculeTask, plan: Plan, kind: str, seed: int) -> Trial:
+def trial(task: Task, plan: Plan, kind: str, seed: int) -> Trial:
     """Fit on the training molecules, predict the test ones, score every method."""
     start = perf_counter()
     fitted = plan.recipe(kind, task.task).fit(*task.part(task.train), seed)
@@ -61,11 +62,11 @@ def trial(task: MoleculeTask, plan: Plan, kind: str, seed: int) -> Trial:
     return Trial(fitted.predict(molecules), labels, methods, perf_counter() - start)
 
 
-def cluster_trial(task: MoleculeTask, plan: Plan, kind: str) -> Trial | None:
+def cluster_trial(task: Task, plan: Plan, kind: str) -> Trial | None:
     """The same model held to molecules of clusters it has not seen; None where no such split can be made."""
     start = perf_counter()
     try:
-        test = cluster_split(task.molecules, task.labels, seed=plan.seed)
+        test = cluster_split(task.examples, task.labels, seed=plan.seed)
     except InputError:
         return None
     fitted = plan.recipe(kind, task.task).fit(*task.part(~test), plan.seed)
@@ -73,7 +74,7 @@ def cluster_trial(task: MoleculeTask, plan: Plan, kind: str) -> Trial | None:
     return Trial(fitted.predict(molecules), labels, {}, perf_counter() - start)
 
 
-def folds(task: MoleculeTask, plan: Plan, kind: str) -> list[float]:
+def folds(task: Task, plan: Plan, kind: str) -> list[float]:
     """Held-out quality on each of five folds, by class."""
     generator = np.random.default_rng([plan.seed, 23])
     fold = np.empty(len(task.labels), dtype=int)
@@ -89,7 +90,7 @@ def folds(task: MoleculeTask, plan: Plan, kind: str) -> list[float]:
     return found
 
 
-def noise_ladder(task: MoleculeTask, plan: Plan, flips: tuple[float, ...]) -> list[Rung]:
+def noise_ladder(task: Task, plan: Plan, flips: tuple[float, ...]) -> list[Rung]:
     """The rungs of the label-noise ladder at these shares of turned labels."""
     recipe = plan.recipe(plan.ladder_kind, task.task)
     scored, truths = task.scored()
@@ -101,7 +102,7 @@ def noise_ladder(task: MoleculeTask, plan: Plan, flips: tuple[float, ...]) -> li
     ]
 
 
-def decoy_ladder(task: MoleculeTask, plan: Plan, decoy: str) -> list[DecoyRung]:
+def decoy_ladder(task: Task, plan: Plan, decoy: str) -> list[DecoyRung]:
     """One decoy at every share of the training positives."""
     recipe = plan.recipe(plan.ladder_kind, task.task)
     train, test = task.part(task.train), task.part(task.test)
@@ -122,7 +123,7 @@ def decoy_ladder(task: MoleculeTask, plan: Plan, decoy: str) -> list[DecoyRung]:
     ]
 
 
-def search_shortcuts(task: MoleculeTask, plan: Plan) -> list[Shortcut]:
+def search_shortcuts(task: Task, plan: Plan) -> list[Shortcut]:
     fitted = plan.recipe(plan.models[0], task.task).fit(*task.part(task.train), plan.seed)
     return shortcuts(
         fitted,
@@ -135,8 +136,8 @@ def search_shortcuts(task: MoleculeTask, plan: Plan) -> list[Shortcut]:
     )
 
 
-def fragments(task: MoleculeTask, plan: Plan) -> list[Fragment]:
-    return fragment_table(task.molecules, task.labels, task=task.task, radius=plan.radius, seed=plan.seed)
+def fragments(task: Task, plan: Plan) -> list[Fragment]:
+    return fragment_table(task.examples, task.labels, task=task.task, radius=plan.radius, seed=plan.seed)
 
 
 @dataclass(frozen=True)
@@ -148,12 +149,12 @@ class Bias:
     folding: Ambiguity
 
 
-def bias(task: MoleculeTask, plan: Plan) -> Bias:
+def bias(task: Task, plan: Plan) -> Bias:
     train, test = task.part(task.train)[0], task.part(task.test)[0]
     return Bias(
         shifts(properties(train), properties(test)),
         unseen_share([scaffold(m) for m in train], [scaffold(m) for m in test]),
-        ambiguity(task.molecules, radius=plan.radius, bits=plan.bits or 2048),
+        ambiguity(task.examples, radius=plan.radius, bits=plan.bits or 2048),
     )
 
 
@@ -168,7 +169,7 @@ class Picture:
     true_atoms: list[int]
 
 
-def pictures(task: MoleculeTask, plan: Plan, most: int = 12) -> list[Picture]:
+def pictures(task: Task, plan: Plan, most: int = 12) -> list[Picture]:
     """Held-out molecules as the first model's own method sees them: positives from sure to doubtful, and the
     negatives it is most wrong about."""
     kind = plan.models[0]

@@ -18,9 +18,20 @@ class Domain(Protocol):
     atoms, positions, pixels, samples, voxels, columns, tokens, numbered from 0.
     """
 
-    name: str
-    example: str
-    part: str
+    @property
+    def name(self) -> str:
+        """What its examples are together: "molecules"."""
+        ...
+
+    @property
+    def example(self) -> str:
+        """What one is called in sentences: "molecule"."""
+        ...
+
+    @property
+    def part(self) -> str:
+        """What its parts are called, one of them: "atom"."""
+        ...
 
     @property
     def finder(self) -> Finder[Any]: ...

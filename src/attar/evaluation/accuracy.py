@@ -7,24 +7,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from attar.core.errors import InputError
-
-
-@dataclass(frozen=True, eq=False)
-class TruthMasks:
-    """The legal answers for one example, as rows of a matrix `Bool[ndarray, "masks parts"]`.
-
-    `alternatives` are the single answers (every non-empty subset of the rule's matches), `union` all that any of
-    them names, `named` the pieces that the rule names (X, C, F).
-    """
-
-    alternatives: np.ndarray
-    union: np.ndarray
-    named: dict[str, np.ndarray]
-
-    @property
-    def share(self) -> float:
-        """The share of the parts that the union covers; an AUROC is undefined at 0 and 1."""
-        return float(self.union.mean())
+from attar.evaluation.truth import TruthMasks
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ import torch
 
 from attar.core.features import Features
 from attar.core.parts import Parts
-from attar.evaluation.accuracy import Accuracy, TruthMasks, accuracies
+from attar.evaluation.accuracy import Accuracy, accuracies
+from attar.evaluation.truth import TruthMasks
 
 
 def chance(

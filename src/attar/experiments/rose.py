@@ -2,10 +2,11 @@
 
 from attar.domains.molecules.library import enumerated_library, nci_molecules
 from attar.domains.molecules.truth import read_rule
-from attar.experiments.molecule_task import MoleculeTask, labelled_by_rule
+from attar.experiments.molecule_task import labelled_by_rule
+from attar.experiments.task import Task
 
 
-def nci_rose(seed: int = 0) -> MoleculeTask:
+def nci_rose(seed: int = 0) -> Task:
     """Real molecules: the NCI set that the rdkit wheel ships, labelled by the rose rule."""
     return labelled_by_rule(
         "NCI molecules",
@@ -17,7 +18,7 @@ def nci_rose(seed: int = 0) -> MoleculeTask:
     )
 
 
-def library_rose(seed: int = 0) -> MoleculeTask:
+def library_rose(seed: int = 0) -> Task:
     """Made molecules: every X group, chain and F group put together, and near misses."""
     return labelled_by_rule(
         "X-chain-F library",

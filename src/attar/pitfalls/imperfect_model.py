@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from attar.core.recipe import Recipe
-from attar.evaluation.accuracy import TruthMasks, accuracies
+from attar.evaluation.accuracy import accuracies
 from attar.evaluation.intervals import Interval, quality, two_level
+from attar.evaluation.truth import TruthMasks
 
 FLIPS = (0.0, 0.1, 0.2, 0.3, 0.33, 0.4, 0.45, 0.5)
 

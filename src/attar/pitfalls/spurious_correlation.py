@@ -15,8 +15,9 @@ from scipy.stats import fisher_exact
 
 from attar.core.editor import Editor
 from attar.core.recipe import Fitted, Recipe
-from attar.evaluation.accuracy import TruthMasks, accuracy
+from attar.evaluation.accuracy import accuracy
 from attar.evaluation.intervals import auroc
+from attar.evaluation.truth import TruthMasks
 
 SHARES = (0.0, 0.1, 0.25, 0.5, 1.0)
 

@@ -6,8 +6,9 @@ from rdkit import DataStructs
 from rdkit.Chem import rdFingerprintGenerator
 
 from attar import InputError
+from attar.core.split import random_split
 from attar.domains.molecules.molecule import Molecule, molecules
-from attar.domains.molecules.split import PROPERTIES, cluster_split, clusters, properties, random_split, scaffold
+from attar.domains.molecules.split import PROPERTIES, cluster_split, clusters, properties, scaffold
 from models import nci
 
 MOLECULES = nci(300)

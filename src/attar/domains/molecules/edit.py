@@ -27,6 +27,12 @@ class SubstituentEditor:
     def insert(self, example: Molecule, name: str, generator: np.random.Generator) -> Iterable[Molecule]:
         return attach(example, name, generator)
 
+    def remove(self, example: Molecule, name: str, generator: np.random.Generator) -> Molecule | None:  # noqa: ARG002
+        edited: Molecule | None = example
+        while edited is not None and (there := places(edited, name)):
+            edited = detached(edited, there[0])
+        return edited
+
 
 def substituents(molecule: Molecule, *, largest: int = 12) -> list[Group]:
     """Groups on one acyclic single bond, named by SMILES with `*` for the rest: all of at most `largest` heavy

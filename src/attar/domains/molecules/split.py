@@ -11,16 +11,6 @@ from attar.core.errors import InputError
 from attar.domains.molecules.molecule import Molecule
 
 
-def random_split(labels: np.ndarray, *, test: float = 0.25, seed: int = 0, stratified: bool = True) -> np.ndarray:
-    """A mask of the test molecules, a share `test` of each class (of all, unless `stratified`)."""
-    generator = np.random.default_rng([seed, 3])
-    held_out = np.zeros(len(labels), dtype=bool)
-    groups = [np.flatnonzero(labels == c) for c in np.unique(labels)] if stratified else [np.arange(len(labels))]
-    for group in groups:
-        held_out[generator.permutation(group)[: round(test * len(group))]] = True
-    return held_out
-
-
 def clusters(molecules: Sequence[Molecule], *, distance: float = 0.6) -> np.ndarray:
     """The cluster of each molecule: that of its nearest leader, leaders lying more than `distance` apart.
 

@@ -1,0 +1,57 @@
+"""Molecules as a domain: the parts are atoms, motifs are SMARTS, groups are substituents."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from attar.core.motif import Motif
+from attar.core.rule import Match, Path, Rule
+from attar.domains.molecules.control import trivial_atoms
+from attar.domains.molecules.edit import SubstituentEditor
+from attar.domains.molecules.molecule import Molecule
+from attar.domains.molecules.split import properties
+from attar.domains.molecules.truth import SmartsFinder, read_rule
+
+
+@dataclass(frozen=True)
+class MoleculeFinder:
+    """Finds SMARTS in a `Molecule`, as `SmartsFinder` does in RDKit's."""
+
+    def find(self, motif: Motif, example: Molecule, /) -> list[Match]:
+        return SmartsFinder().find(motif, example.mol)
+
+    def find_paths(self, path: Path, example: Molecule, /) -> list[Match]:
+        return SmartsFinder().find_paths(path, example.mol)
+
+
+@dataclass(frozen=True)
+class Molecules:
+    """See `attar.core.domain.Domain`."""
+
+    name: str = "molecules"
+    example: str = "molecule"
+    part: str = "atom"
+
+    @property
+    def finder(self) -> MoleculeFinder:
+        return MoleculeFinder()
+
+    @property
+    def editor(self) -> SubstituentEditor:
+        return SubstituentEditor()
+
+    def read_rule(self, text: str) -> Rule:
+        return read_rule(text)
+
+    def size(self, example: Molecule) -> int:
+        return example.size
+
+    def trivial(self, example: Molecule) -> np.ndarray:
+        return trivial_atoms(example)
+
+    def properties(self, examples: Sequence[Molecule]) -> Mapping[str, np.ndarray]:
+        return properties(examples)
+
+    def key(self, example: Molecule) -> str:
+        return example.smiles
