@@ -13,15 +13,12 @@ from attar.audit import findings as judge
 from attar.audit import trials
 from attar.audit.findings import Finding
 from attar.audit.plan import Plan
-from attar.audit.trials import Trial
 from attar.audit.verdict import sentences, verdict
-from attar.domains.molecules.control import trivial_atoms
 from attar.domains.molecules.networks import BLOCKS
 from attar.engine.here import processors, run
-from attar.evaluation.accuracy import Accuracy, accuracies
-from attar.evaluation.chance import mean_accuracy
-from attar.evaluation.intervals import Interval, prediction, two_level
+from attar.evaluation.intervals import Interval, prediction
 from attar.experiments.task import Task
+from attar.experiments.trial import Trial, attribution_rows, model_row
 from attar.pitfalls.imperfect_model import Rung
 from attar.pitfalls.spurious_correlation import DecoyRung
 
@@ -159,70 +156,20 @@ def _models(k: int, task: Task, plan: Plan, found: dict) -> list[dict[str, Any]]
     rows = []
     for kind in _kinds(plan, k == 0):
         runs = _runs(k, kind, found)
-        held_out = prediction(runs[0].labels, np.stack([t.predictions for t in runs]), seed=plan.seed)
-        splits = {"given" if task.given_split else "random": {**_score(held_out), "seeds": len(runs)}}
+        row = model_row(task, kind, runs, seed=plan.seed)
+        held_out = {name: row[name] for name in ("interval", "n", "seeds")}
+        measure = row["auroc"] if task.task == "classification" else row["r2"]
+        splits = {"given" if task.given_split else "random": {"score": measure, **held_out}}
         if (unseen := found.get((k, "cluster", kind))) is not None:
             splits["cluster"] = _score(prediction(unseen.labels, unseen.predictions, seed=plan.seed))
         if (each := found.get((k, "folds", kind))) is not None:
             splits["5-fold"] = {"score": float(np.mean(each)), "sd": float(np.std(each, ddof=1)), "folds": each}
-        measure = "auroc" if task.task == "classification" else "r2"
-        rows.append(
-            {
-                "data": task.name,
-                "name": kind,
-                measure: held_out.score,
-                "interval": [held_out.low, held_out.high],
-                "n": held_out.n,
-                "seeds": len(runs),
-                "splits": splits,
-                "seconds": sum(t.seconds for t in runs),
-            }
-        )
+        rows.append({**row, "splits": splits})
     return rows
 
 
 def _attribution(k: int, task: Task, plan: Plan, found: dict) -> list[dict[str, Any]]:
-    scored, truths = task.scored()
-    if not truths:
-        return []
-    trivial = mean_accuracy(accuracies([trivial_atoms(m) for m in scored], truths))
-    share = float(np.mean([t.share for t in truths]))
-    rows = []
-    for kind in _kinds(plan, k == 0):
-        runs = _runs(k, kind, found)
-        for method in plan.methods_of(kind):
-            each = [t.methods[method] for t in runs]
-            best = _over(lambda a: a.best, [s.accuracies for s in each])
-            union = _over(lambda a: a.union, [s.accuracies for s in each])
-            by_chance = each[0].chance
-            parts = {n: _over(_part(n), [s.accuracies for s in each]) for n in by_chance.named}
-            rows.append(
-                {
-                    "data": task.name,
-                    "model": kind,
-                    "method": method,
-                    "score": best.score,
-                    "interval": [best.low, best.high],
-                    "chance": by_chance.best,
-                    "trivial": trivial.best,
-                    "n": best.n,
-                    "parts": {n: i.score for n, i in parts.items()},
-                    "parts_interval": {n: [i.low, i.high] for n, i in parts.items()},
-                    "parts_chance": by_chance.named,
-                    "parts_trivial": trivial.named,
-                    "union": union.score,
-                    "union_interval": [union.low, union.high],
-                    "union_chance": by_chance.union,
-                    "union_trivial": trivial.union,
-                    "carried_by": each[0].carried_by,
-                    "mask_share": share,
-                    "seeds": len(runs),
-                    "error": float(np.mean([s.error for s in each])),
-                    "error_how": each[0].error_how,
-                    "evaluations": float(np.mean([s.evaluations for s in each])),
-                }
-            )
-    return rows
+    return attribution_rows(task, {kind: _runs(k, kind, found) for kind in _kinds(plan, k == 0)})
 
 
 def _findings(task: Task, plan: Plan, found: dict, attribution: list[dict[str, Any]]) -> list[Finding]:
@@ -273,14 +220,6 @@ def _noise(found: dict) -> list[Rung]:
 def _runs(k: int, kind: str, found: dict) -> list[Trial]:
     seeds = sorted(key[3] for key in found if key[:3] == (k, "trial", kind))
     return [found[k, "trial", kind, seed] for seed in seeds]
-
-
-def _over(pick: Callable[[Accuracy], float], each: list[list[Accuracy]]) -> Interval:
-    return two_level(np.array([[pick(a) for a in scores] for scores in each]))
-
-
-def _part(name: str) -> Callable[[Accuracy], float]:
-    return lambda accuracy: accuracy.named.get(name, np.nan)
 
 
 def _score(i: Interval) -> dict[str, Any]:

@@ -11,13 +11,11 @@ from attar.domains.molecules.bag import Ambiguity, ambiguity
 from attar.domains.molecules.edit import SubstituentEditor
 from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.split import cluster_split, properties, scaffold
-from attar.evaluation.accuracy import Accuracy, accuracies
-from attar.evaluation.chance import chance
 from attar.evaluation.intervals import quality
-from attar.evaluation.truth import TruthMasks
 from attar.experiments.fragments import Fragment, fragment_table
-from attar.experiments.molecule_models import BOND_RULES, SUBGRAPH_RULES, FittedMolecules
 from attar.experiments.task import Task
+from attar.experiments.trial import Trial
+from attar.experiments.trial import trial as run_trial
 from attar.pitfalls.dataset_bias import Shift, shifts, unseen_share
 from attar.pitfalls.imperfect_model import Rung, rung
 from attar.pitfalls.spurious_correlation import DecoyRung, Shortcut, decoyed, shortcuts
@@ -25,41 +23,9 @@ from attar.pitfalls.spurious_correlation import DecoyRung, Shortcut, decoyed, sh
 FOLDS = 5
 
 
-@dataclass(frozen=True, eq=False)
-class MethodScores:
-    """One method on one fitted model: an accuracy per scored molecule, chance under the same carrying, the relative
-    error of its values (L1 error over L1 norm, median over molecules) and how they were carried."""
-
-    accuracies: list[Accuracy]
-    chance: Accuracy
-    error: float
-    error_how: str
-    carried_by: str
-    evaluations: float
-
-
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """A fitted model's predictions on the held-out molecules of a split (`test`), and its methods' scores."""
-
-    predictions: np.ndarray
-    labels: np.ndarray
-    methods: dict[str, MethodScores]
-    seconds: float
-
-
 def trial(task: Task, plan: Plan, kind: str, seed: int) -> Trial:
     """Fit on the training molecules, predict the test ones, score every method."""
-    start = perf_counter()
-    fitted = plan.recipe(kind, task.task).fit(*task.part(task.train), seed)
-    molecules, labels = task.part(task.test)
-    scored, truths = task.scored()
-    methods = {}
-    if truths:
-        by_chance: dict[str, Accuracy] = {}
-        for method in plan.methods_of(kind):
-            methods[method] = _score(fitted, method, scored, truths, by_chance)
-    return Trial(fitted.predict(molecules), labels, methods, perf_counter() - start)
+    return run_trial(task, plan.recipe(kind, task.task), plan.methods_of(kind), seed)
 
 
 def cluster_trial(task: Task, plan: Plan, kind: str) -> Trial | None:
@@ -191,34 +157,3 @@ def pictures(task: Task, plan: Plan, most: int = 12) -> list[Picture]:
         Picture(m.smiles, float(prediction[i]), float(labels[i]), v.tolist(), sorted(task.true_parts(m)))
         for i, m, v in zip(chosen, shown, values, strict=True)
     ]
-
-
-def _score(
-    fitted: FittedMolecules,
-    method: str,
-    scored: list[Molecule],
-    truths: list[TruthMasks],
-    by_chance: dict[str, Accuracy],
-) -> MethodScores:
-    inputs = fitted.inputs(scored)
-    found = fitted.attribute(scored, method)
-    rules = BOND_RULES if fitted.vocabulary is None else SUBGRAPH_RULES
-    rule = rules[fitted.recipe.bonds if fitted.vocabulary is None else fitted.recipe.subgraphs]
-    features = None if found.carried_by else rule(inputs)
-    atoms = found if features is None else found.carried(features)
-    carried_by = str(atoms.carried_by)
-    # Attention fills bonds alone, CAM all rows: chance is drawn on the rows that the method fills.
-    drawn_on = f"{carried_by} from {', '.join(found.parts)}"
-    if drawn_on not in by_chance:
-        by_chance[drawn_on] = chance(truths, parts=None if features is None else found.parts, features=features)
-    values = [v.double().numpy() for v in atoms.by_example("atoms")]
-    norm = atoms.parts.abs().per_example(atoms.owners, len(scored)).numpy()
-    error = float(np.median(found.error.bound.numpy() / np.maximum(norm, 1e-12)))
-    return MethodScores(
-        accuracies(values, truths),
-        by_chance[drawn_on],
-        error,
-        found.error.how,
-        carried_by,
-        float(found.evaluations.double().mean()),
-    )

@@ -2,20 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import kendalltau, rankdata
 
 from attar.core.errors import InputError
-from attar.evaluation.truth import TruthMasks
+from attar.evaluation.truth import Truth, TruthValues
 
 
 @dataclass(frozen=True)
 class Accuracy:
-    """AUROCs of one example's values against its truth; nan where the mask covers nothing or everything.
+    """How well one example's values agree with its truth; nan where the truth cannot tell (`Truth.tells`).
 
-    `best`: the best of the legal answers, as the published benchmark scores (Sanchez-Lengeling et al. 2020).
-    `union`: against everything the rule names, the stricter reading. `named`: against each piece.
+    Against masks, AUROCs: `best` is the best of the legal answers, as the published benchmark scores
+    (Sanchez-Lengeling et al. 2020), `union` against everything the rule names, the stricter reading, `named` against
+    each piece. Against contributions both are Kendall's τ-b.
     """
 
     best: float
@@ -23,15 +25,19 @@ class Accuracy:
     named: dict[str, float]
 
 
-def accuracy(values: np.ndarray, truth: TruthMasks) -> Accuracy:
+def accuracy(values: np.ndarray, truth: Truth) -> Accuracy:
     """Score one example's values (`Float[ndarray, "parts"]`, signed: positive supports the target).
 
-    Raises `InputError` for NaN and for a wrong number of values. Ties count one half.
+    Raises `InputError` for NaN and for a wrong number of values. Ties count one half in an AUROC; values that are all
+    the same have τ = 0.
     """
-    if values.shape != truth.union.shape:
-        raise InputError(f"there are {values.shape} values for a truth over {truth.union.shape} parts")
+    if len(values) != truth.size or values.ndim != 1:
+        raise InputError(f"there are {values.shape} values for a truth over {truth.size} parts")
     if not np.isfinite(values).all():
         raise InputError("the values hold NaN or infinity; they cannot be ranked")
+    if isinstance(truth, TruthValues):
+        tau = _tau(values, truth.values) if truth.tells else np.nan
+        return Accuracy(tau, tau, {})
     ranks = rankdata(values)
     best = _aurocs(ranks, truth.alternatives)
     return Accuracy(
@@ -41,8 +47,15 @@ def accuracy(values: np.ndarray, truth: TruthMasks) -> Accuracy:
     )
 
 
-def accuracies(values: Sequence[np.ndarray], truths: Sequence[TruthMasks]) -> list[Accuracy]:
+def accuracies(values: Sequence[np.ndarray], truths: Sequence[Truth]) -> list[Accuracy]:
     return [accuracy(v, t) for v, t in zip(values, truths, strict=True)]
+
+
+def _tau(values: np.ndarray, truth: np.ndarray) -> float:
+    if np.ptp(values) == 0:
+        return 0.0
+    found: Any = kendalltau(values, truth)
+    return float(found.statistic)
 
 
 def _aurocs(ranks: np.ndarray, masks: np.ndarray) -> np.ndarray:

@@ -8,11 +8,11 @@ import torch
 from attar.core.features import Features
 from attar.core.parts import Parts
 from attar.evaluation.accuracy import Accuracy, accuracies
-from attar.evaluation.truth import TruthMasks
+from attar.evaluation.truth import Truth
 
 
 def chance(
-    truths: Sequence[TruthMasks],
+    truths: Sequence[Truth],
     *,
     parts: Parts | None = None,
     features: Features | None = None,
@@ -26,7 +26,7 @@ def chance(
     an atom's degree, which puts the random rows of Sanchez-Lengeling et al. 2020 at 0.42 to 0.61.
     """
     generator = np.random.default_rng([seed, 17])
-    sizes = [len(t.union) for t in truths]
+    sizes = [t.size for t in truths]
     rounds = []
     for _ in range(draws):
         if parts is None or features is None:

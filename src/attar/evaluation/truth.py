@@ -18,6 +18,10 @@ class TruthMasks:
     named: dict[str, np.ndarray]
 
     @property
+    def size(self) -> int:
+        return len(self.union)
+
+    @property
     def share(self) -> float:
         """The share of the parts that the union covers; an AUROC is undefined at 0 and 1."""
         return float(self.union.mean())
@@ -33,6 +37,10 @@ class TruthValues:
     """What each part contributes, signed and in units of the label, `Float[ndarray, "parts"]`."""
 
     values: np.ndarray
+
+    @property
+    def size(self) -> int:
+        return len(self.values)
 
     @property
     def tells(self) -> bool:

@@ -10,11 +10,11 @@ from sklearn.base import BaseEstimator
 
 from attar.adapters.sklearn import rows_of_table
 from attar.adapters.torch import TorchModel
-from attar.core.attribution import Attribution
 from attar.core.errors import InputError
 from attar.core.features import Features
 from attar.core.inputs import Inputs
 from attar.core.method import Method
+from attar.core.recipe import Explained
 from attar.core.target import Logit
 from attar.design.glm import GeneralizedLinearModel
 from attar.design.tree import decision_tree
@@ -205,21 +205,17 @@ class FittedMolecules:
             return torch.cat([self.model.predict(c)[:, 0] for c in chunks]).double().numpy()
         return self.target(adapt(self.model).predict(inputs)).double().numpy()  # type: ignore[attr-defined]
 
-    def attribute(self, examples: Sequence[Molecule], method: str) -> Attribution:
-        """The method's answer on the model's own parts: subgraphs, or atoms and bonds (occlusion: atoms)."""
+    def explained(self, examples: Sequence[Molecule], method: str) -> Explained:
+        """The method's answer on subgraphs, or on atoms and bonds, and the recipe's rule from these to atoms."""
         known = METHODS_OF[self.recipe.kind]
         if method not in known:
             raise InputError(f"{method!r} does not fit a {self.recipe.kind}; choose from {', '.join(known)}")
-        return attribute(self.model, self.inputs(examples), known[method], self.target)
-
-    def atoms(self, examples: Sequence[Molecule], method: str) -> Attribution:
-        """The method's answer carried to atoms by the recipe's rule."""
-        found = self.attribute(examples, method)
-        if found.carried_by is not None:
-            return found
         inputs = self.inputs(examples)
+        found = attribute(self.model, inputs, known[method], self.target)
+        if found.carried_by is not None:  # occlusion by atoms has carried it already
+            return Explained(found)
         rule = BOND_RULES[self.recipe.bonds] if self.vocabulary is None else SUBGRAPH_RULES[self.recipe.subgraphs]
-        return found.carried(rule(inputs))
+        return Explained(found, rule(inputs))
 
     def explain(self, examples: Sequence[Molecule], method: str) -> list[np.ndarray]:
-        return [values.double().numpy() for values in self.atoms(examples, method).by_example("atoms")]
+        return self.explained(examples, method).values()

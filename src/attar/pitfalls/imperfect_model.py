@@ -13,7 +13,7 @@ import numpy as np
 from attar.core.recipe import Recipe
 from attar.evaluation.accuracy import accuracies
 from attar.evaluation.intervals import Interval, quality, two_level
-from attar.evaluation.truth import TruthMasks
+from attar.evaluation.truth import Truth
 
 FLIPS = (0.0, 0.1, 0.2, 0.3, 0.33, 0.4, 0.45, 0.5)
 
@@ -51,7 +51,7 @@ def rung(
     train: tuple[Sequence[Any], np.ndarray],
     test: tuple[Sequence[Any], np.ndarray],
     scored: Sequence[Any],
-    truths: Sequence[TruthMasks],
+    truths: Sequence[Truth],
     method: str,
     seeds: Sequence[int] = (0, 1, 2),
 ) -> Rung:

@@ -17,7 +17,7 @@ from attar.core.editor import Editor
 from attar.core.recipe import Fitted, Recipe
 from attar.evaluation.accuracy import accuracy
 from attar.evaluation.intervals import auroc
-from attar.evaluation.truth import TruthMasks
+from attar.evaluation.truth import Truth, TruthMasks
 
 SHARES = (0.0, 0.1, 0.25, 0.5, 1.0)
 
@@ -49,7 +49,7 @@ def decoyed(
     *,
     editor: Editor,
     keeps: Callable[[Any, Any], bool],
-    truth: Callable[[Any], TruthMasks | None],
+    truth: Callable[[Any], Truth | None],
     train: tuple[Sequence[Any], np.ndarray],
     test: tuple[Sequence[Any], np.ndarray],
     method: str,
@@ -210,7 +210,7 @@ def _on_both(fitted: Fitted, both: Sequence[Any], decoy: str, editor: Editor, tr
         mask = np.zeros(len(v), dtype=bool)
         mask[sorted(where)] = True
         decoys.append(accuracy(v, TruthMasks(mask[None], mask, {})).union)
-        if t is None:
+        if not isinstance(t, TruthMasks):
             continue
         rule.append(accuracy(v, t).union)
         positive = np.clip(v, 0, None)
