@@ -3,7 +3,8 @@
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from attar.experiments.task import Task
 
 MODELS = ("glm", "tree", "mlp", "gcn", "gat", "mpnn", "graphnets")
+DOMAINS = ("molecules", "images", "sequences", "waveforms", "volumes", "tables", "text")
 STOPPED = 130
 SEVERITY = ("trust", "caution", "distrust")
 
@@ -114,6 +116,70 @@ def audit(
     _summary(record, page, json)
     if fail_on is not None and SEVERITY.index(record["verdict"]) >= SEVERITY.index(fail_on):
         raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    domain: Annotated[str, typer.Argument(help=f"Of {', '.join(DOMAINS)}.")],
+    data: Annotated[Path | None, typer.Option(help="Molecules: a table, or a folder of them.")] = (None),
+    rule: Annotated[str | None, typer.Option(help="The truth: a rule by name or as text.")] = (None),
+    truth: Annotated[str | None, typer.Option(help="In place of a rule: crippen (each atom's share of log P).")] = None,
+    input: Annotated[str | None, typer.Option(help="Column of SMILES; found if not given.")] = None,
+    label: Annotated[str, typer.Option(help="Column of the label.")] = "label",
+    split: Annotated[str | None, typer.Option(help="Column that says train or test; `split` if there is one.")] = None,
+    models: Annotated[str | None, typer.Option(help="Models to fit, with commas; all if not given.")] = None,
+    methods: Annotated[str | None, typer.Option(help="Methods, with commas; all that fit if not given.")] = None,
+    seeds: Annotated[int, typer.Option(help="Models of each kind that starts from chance.")] = 3,
+    seed: Annotated[int, typer.Option(help="The first of these seeds.")] = 0,
+    count: Annotated[int, typer.Option(help="Examples to make, a quarter of them held out; not for --data.")] = 2000,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the data; by its size if not given.")] = None,
+    scored: Annotated[int, typer.Option(help="At most so many held-out examples are scored.")] = 400,
+    json: Annotated[Path | None, typer.Option(help="The same content for programs; not written unless named.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes; all processors if not given.")] = None,
+) -> None:
+    """The leaderboard of models and methods where the truth is known, chance and published figures beside it."""
+    from attar.core.writing import check_writable, write_whole
+
+    if domain not in DOMAINS:
+        raise InputError(f"there is no benchmark of {domain!r}; choose from {', '.join(DOMAINS)}")
+    if json is not None:
+        check_writable(json)
+    from attar.experiments.benchmarks import benchmark
+    from attar.experiments.leaderboard import Protocol, leaderboard
+
+    protocol = Protocol(
+        methods=None if methods is None else _listed(methods),
+        seed=seed,
+        seeds=seeds,
+        scored=scored,
+        workers=workers,
+    )
+    entries = benchmark(
+        domain,
+        data=data,
+        rule=rule,
+        truth=truth,
+        input=input,
+        label=label,
+        split=split,
+        models=None if models is None else _listed(models),
+        count=count,
+        epochs=epochs,
+        seed=seed,
+    )
+    command = shlex.join(["attar", *sys.argv[1:]])
+    with _progress("fitting") as progress:
+        record = leaderboard(entries, protocol, command=command, progress=progress)
+    from attar.core.writing import plain
+    from attar.report.leaderboard import leaderboard_text
+
+    if json is not None:
+        from json import dumps
+
+        write_whole(json, dumps(plain(record), indent=1, ensure_ascii=False))
+    print(leaderboard_text(record))
+    if json is not None:
+        print(f"\nJSON: {json}")
 
 
 # How a model file and an input file are opened: the same for every command that takes them.
@@ -314,24 +380,26 @@ def _task(
 def _audit(tasks: "list[Task]", plan: "Plan") -> dict[str, Any]:
     from attar.audit.molecules import audit_molecules
 
-    command = shlex.join(["attar", *sys.argv[1:]])
+    with _progress("auditing") as progress:
+        return audit_molecules(tasks, plan, command=shlex.join(["attar", *sys.argv[1:]]), progress=progress)
+
+
+@contextmanager
+def _progress(what: str) -> "Iterator[Callable[[float, str], None] | None]":
+    """A bar with the time left on a terminal; nothing in a pipe."""
     if not sys.stderr.isatty():
-        return audit_molecules(tasks, plan, command=command)
+        yield None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
     percent = TextColumn("{task.percentage:.0f}%")
     with Progress(
-        "auditing", BarColumn(), percent, TimeRemainingColumn(), "{task.description}", console=console, transient=True
+        what, BarColumn(), percent, TimeRemainingColumn(), "{task.description}", console=console, transient=True
     ) as bar:
         row = bar.add_task("reading", total=1.0)
-        return audit_molecules(
-            tasks,
-            plan,
-            command=command,
-            progress=lambda share, what: bar.update(row, completed=share, description=what),
-        )
+        yield lambda share, done: bar.update(row, completed=share, description=done)
 
 
 def _write(record: dict[str, Any], page: Path, json: Path | None) -> None:

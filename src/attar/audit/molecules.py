@@ -14,6 +14,7 @@ from attar.audit import trials
 from attar.audit.findings import Finding
 from attar.audit.plan import Plan
 from attar.audit.verdict import sentences, verdict
+from attar.core.writing import plain
 from attar.domains.molecules.networks import BLOCKS
 from attar.engine.here import processors, run
 from attar.evaluation.intervals import Interval, prediction
@@ -115,7 +116,7 @@ def _record(
     all_findings = _findings(task, plan, found, attribution)
     word = verdict(all_findings)
     subject = f"{plan.methods_of(plan.models[0])[0]} on {plan.models[0]}"
-    return _plain(
+    return plain(
         {
             "verdict": word,
             "summary": sentences(word, subject, all_findings),
@@ -239,16 +240,3 @@ def _data(task: Task) -> dict[str, Any]:
         "follow_rule": int(task.follows_rule.sum()),
         "notes": [{"name": n.name, "count": n.count, "sentence": n.sentence} for n in task.notes],
     }
-
-
-def _plain(value: Any) -> Any:
-    """JSON's own kinds: numbers that are not finite become null."""
-    if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not np.isfinite(value):
-        return None
-    return value

@@ -3,6 +3,9 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from attar.core.errors import InputError
 
@@ -53,3 +56,16 @@ def _umask() -> int:
 def _cannot(path: Path, problem: OSError) -> InputError:
     why = problem.strerror or str(problem)
     return InputError(f"cannot write {path}: {why.lower()}; nothing was left behind. Free space or name another place")
+
+
+def plain(value: Any) -> Any:
+    """JSON's own kinds: numbers that are not finite become null."""
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

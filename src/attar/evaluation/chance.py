@@ -32,8 +32,8 @@ def chance(
         if parts is None or features is None:
             flat = generator.standard_normal(sum(sizes))
         else:
-            rows = parts.per_row()
-            drawn = Parts({n: torch.from_numpy(generator.standard_normal(len(a))) for n, a in rows.items()})
+            counts = {n: a.numel() if features.reach(n) > len(a) else len(a) for n, a in parts.items()}
+            drawn = Parts({n: torch.from_numpy(generator.standard_normal(c)) for n, c in counts.items()})
             flat = features.carry(drawn).numpy()
         rounds += accuracies(np.split(flat, np.cumsum(sizes)[:-1]), truths)
     return mean_accuracy(rounds)

@@ -73,6 +73,11 @@ class Task:
                 pairs.append((self.examples[i], truth))
         return [e for e, _ in pairs], [t for _, t in pairs]
 
+    def without_truth(self, at_most: int) -> list[Any]:
+        """Held-out examples of which the rule is false and that do not have the label: there is nothing to find."""
+        there = np.flatnonzero(self.test & ~self.positive & ~self.follows_rule)
+        return [self.examples[i] for i in there[:at_most]]
+
     def truth(self, example: Any) -> Truth | None:
         """The parts that make the rule true of an example, or what each contributes; None where nothing is known."""
         if self.contributions is not None:

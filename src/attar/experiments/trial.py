@@ -9,8 +9,10 @@ import numpy as np
 
 from attar.core.recipe import Explained, Fitted, Recipe
 from attar.evaluation.accuracy import Accuracy, accuracies
+from attar.evaluation.against_truth import false_alarm
 from attar.evaluation.chance import chance, mean_accuracy
 from attar.evaluation.intervals import Interval, prediction, two_level
+from attar.evaluation.score import Score, together
 from attar.evaluation.truth import Truth, TruthMasks
 from attar.experiments.task import Task
 
@@ -26,6 +28,7 @@ class MethodScores:
     error_how: str
     carried_by: str
     evaluations: float
+    false_alarm: Score | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,14 +41,24 @@ class Trial:
     seconds: float
 
 
-def trial(task: Task, recipe: Recipe, methods: Sequence[str], seed: int, *, at_most: int | None = 300) -> Trial:
-    """Fit on the training examples, predict the test ones, score every method on `at_most` of those with a truth."""
+def trial(
+    task: Task,
+    recipe: Recipe,
+    methods: Sequence[str],
+    seed: int,
+    *,
+    at_most: int | None = 300,
+    negatives: int = 0,
+) -> Trial:
+    """Fit on the training examples, predict the test ones, score every method on `at_most` of those with a truth, and
+    on so many `negatives`, in which there is nothing to find."""
     start = perf_counter()
     fitted = recipe.fit(*task.part(task.train), seed)
     examples, labels = task.part(task.test)
     scored, truths = task.scored(at_most)
+    empty = task.without_truth(negatives) if negatives else []
     by_chance: dict[str, Accuracy] = {}
-    found = {m: _score(fitted, m, scored, truths, by_chance) for m in methods} if truths else {}
+    found = {m: _score(fitted, m, scored, truths, empty, by_chance) for m in methods} if truths else {}
     return Trial(fitted.predict(examples), labels, found, perf_counter() - start)
 
 
@@ -110,6 +123,18 @@ def _row(
         "error": float(np.mean([s.error for s in each])),
         "error_how": each[0].error_how,
         "evaluations": float(np.mean([s.evaluations for s in each])),
+        **_alarms([s.false_alarm for s in each if s.false_alarm is not None]),
+    }
+
+
+def _alarms(scores: Sequence[Score]) -> dict[str, Any]:
+    if not scores:
+        return {}
+    both = together(scores)
+    return {
+        "false_alarm": both.mean.score,
+        "false_alarm_interval": [both.mean.low, both.mean.high],
+        "false_alarm_chance": both.chance.score,
     }
 
 
@@ -122,10 +147,15 @@ def _part(name: str) -> Callable[[Accuracy], float]:
 
 
 def _score(
-    fitted: Fitted, method: str, scored: Sequence[Any], truths: Sequence[Truth], by_chance: dict[str, Accuracy]
+    fitted: Fitted,
+    method: str,
+    scored: Sequence[Any],
+    truths: Sequence[Truth],
+    empty: Sequence[Any],
+    by_chance: dict[str, Accuracy],
 ) -> MethodScores:
     answer: Explained = fitted.explained(scored, method)
-    carried = answer.carried
+    carried, values = answer.carried, answer.values()
     carried_by = str(carried.carried_by)
     # Attention fills bonds alone, CAM all rows: chance is drawn on the rows that the method fills.
     drawn_on = f"{carried_by} from {', '.join(answer.found.parts)}"
@@ -134,10 +164,23 @@ def _score(
         by_chance[drawn_on] = chance(truths, parts=parts, features=answer.features)
     norm = carried.parts.abs().per_example(carried.owners, len(scored)).numpy()
     return MethodScores(
-        accuracies(answer.values(), truths),
+        accuracies(values, truths),
         by_chance[drawn_on],
         float(np.median(carried.error.bound.numpy() / np.maximum(norm, 1e-12))),
         answer.found.error.how,
         carried_by,
         float(answer.found.evaluations.double().mean()),
+        _false_alarm(fitted, method, values, truths, empty),
     )
+
+
+def _false_alarm(
+    fitted: Fitted, method: str, values: Sequence[np.ndarray], truths: Sequence[Truth], empty: Sequence[Any]
+) -> Score | None:
+    """How much the method claims of examples in which there is nothing to find."""
+    known = [t for t in truths if isinstance(t, TruthMasks)]
+    if not empty or len(known) < len(truths):
+        return None
+    there = fitted.explain(empty, method)
+    nothing = [TruthMasks(np.zeros((0, len(v)), dtype=bool), np.zeros(len(v), dtype=bool), {}) for v in there]
+    return false_alarm([*values, *there], [*known, *nothing])

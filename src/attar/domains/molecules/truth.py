@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 from rdkit import Chem, rdBase
+from rdkit.Chem import rdMolDescriptors
 
 from attar.core.errors import InputError
 from attar.core.motif import AnyOf, Motif, alternatives, quoted
@@ -186,3 +188,12 @@ def read_rule(text: str) -> Rule:
             if smarts is not None:
                 _pattern(smarts)
     return rule
+
+
+def crippen_contributions(molecule: Chem.Mol) -> np.ndarray:
+    """What each atom adds to log P, `Float[ndarray, "atoms"]`, as RDKit gives it; their sum is the molecule's.
+
+    Give the molecule its hydrogens first (`Chem.AddHs`): they carry contributions of their own.
+    Source: Wildman & Crippen 1999, J. Chem. Inf. Comput. Sci. 39, 868.
+    """
+    return np.array([logp for logp, _ in rdMolDescriptors._CalcCrippenContribs(molecule)])
