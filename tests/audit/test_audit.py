@@ -10,7 +10,7 @@ import pytest
 from attar.audit.molecules import audit_molecules
 
 from attar.audit.plan import DECOYS, Plan
-from attar.domains.molecules.edit import SubstituentEditor
+from attar.domains.molecules.edit import MoleculeEditor
 from attar.domains.molecules.library import nci_molecules
 from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.split import properties
@@ -41,7 +41,7 @@ def with_decoy(clean: Task, group: str, share: float, *, everywhere: bool) -> Ta
     sides = clean.train | everywhere
     for k in np.flatnonzero((clean.labels > 0.5) & sides).tolist():
         if generator.random() < share:
-            edited = with_group(molecules[k], group, editor=SubstituentEditor(), keeps=clean.keeps, generator=generator)
+            edited = with_group(molecules[k], group, editor=MoleculeEditor(), keeps=clean.keeps, generator=generator)
             molecules[k] = edited or molecules[k]
     return replace(clean, examples=tuple(molecules))
 

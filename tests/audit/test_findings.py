@@ -30,7 +30,8 @@ from attar.evaluation.intervals import Interval
 from attar.experiments.fragments import Fragment
 from attar.experiments.task import Task
 from attar.pitfalls.imperfect_model import Rung
-from attar.pitfalls.spurious_correlation import DecoyRung, Shortcut
+from attar.pitfalls.shortcut_search import Shortcut
+from attar.pitfalls.spurious_correlation import DecoyRung
 
 
 def finding(status: str, pitfall: str = "dataset bias", name: str = "x") -> Finding:

@@ -13,7 +13,7 @@ from scipy.stats import fisher_exact, ks_2samp
 from attar.core.editor import Group
 from attar.core.rule import explanations, holds
 from attar.core.split import random_split
-from attar.domains.molecules.edit import SubstituentEditor, attach, places
+from attar.domains.molecules.edit import MoleculeEditor, attach, places
 from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.truth import SmartsFinder, read_rule
 from attar.evaluation.intervals import Interval, auroc
@@ -21,7 +21,8 @@ from attar.evaluation.truth import TruthMasks
 from attar.experiments.molecule_models import FittedMolecules, MoleculeRecipe
 from attar.pitfalls.dataset_bias import co_occurring, shifts, unseen_share
 from attar.pitfalls.imperfect_model import Rung, expected, flipped, rung
-from attar.pitfalls.spurious_correlation import DecoyRung, Shortcut, decoyed, shortcuts, with_group
+from attar.pitfalls.shortcut_search import Shortcut, shortcuts
+from attar.pitfalls.spurious_correlation import DecoyRung, decoyed, with_group
 from models import nci
 
 # --- the imperfect model: flipped labels ---
@@ -304,7 +305,7 @@ def test_a_model_that_does_not_tell_the_classes_apart_has_no_pull() -> None:
 
 # --- spurious correlation: a decoy, planted in molecules ---
 
-ROSE, FINDER, EDITOR = read_rule("rose"), SmartsFinder(), SubstituentEditor()
+ROSE, FINDER, EDITOR = read_rule("rose"), SmartsFinder(), MoleculeEditor()
 RECIPE = MoleculeRecipe(kind="glm")
 Labelled = tuple[list[Molecule], np.ndarray]
 

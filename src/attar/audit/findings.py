@@ -13,7 +13,8 @@ from attar.evaluation.intervals import Interval
 from attar.experiments.fragments import Fragment
 from attar.experiments.task import Task
 from attar.pitfalls.imperfect_model import Rung, expected
-from attar.pitfalls.spurious_correlation import DecoyRung, Shortcut
+from attar.pitfalls.shortcut_search import Shortcut
+from attar.pitfalls.spurious_correlation import DecoyRung
 
 Status = Literal["ok", "note", "caution", "distrust"]
 
@@ -198,37 +199,13 @@ def decoy_finding(rungs: Sequence[DecoyRung]) -> Finding | None:
 
 def shortcut_findings(task: Task, found: Sequence[Shortcut]) -> list[Finding]:
     """Groups that come with the label, lie outside the rule and move the model."""
-    agreement = float((task.follows_rule == (task.labels > 0.5)).mean()) if task.rule is not None else 0.0
+    agreement = float((task.follows_rule == task.positive).mean()) if task.rule is not None else 0.0
     decided = agreement >= RULE_IS_LABEL
-    positives = int((task.labels[task.train] > 0.5).sum())
-    undecided = "No rule was given" if task.rule is None else "The rule does not decide this label"
-    findings = []
-    for s in found:
-        if s.pull < PULL:
-            continue
-        widespread = s.positives >= WIDESPREAD * positives
-        spurious = (decided and widespread) or s.on_negatives < OVERTAKEN
-        where = "outside the rule's atoms" if task.rule is not None else "in the molecule"
-        findings.append(
-            Finding(
-                name=f"shortcut {s.name}",
-                pitfall="spurious correlation",
-                question="true of the model?",
-                status="distrust" if spurious else "caution",
-                evidence=f"{s.name} stands {where} in {s.positives} training positives and {s.negatives} negatives "
-                f"(p = {s.p:.0e}). Put on test negatives, label unchanged, it moves the model {s.pull:.0%} of the way "
-                f"to the positives (AUROC {s.control:.2f} → {s.on_negatives:.2f})."
-                + ("" if decided else f" {undecided}, so the data cannot tell cause from shortcut."),
-                remedy=f"Add negatives with {s.name} and positives without it, or mask it, and train again."
-                if spurious
-                else f"Decide by experiment: the same molecule with and without {s.name}.",
-                value=s.on_negatives,
-                chance=0.5,
-                control=s.control,
-            )
-        )
+    positives = int(task.positive[task.train].sum()) if task.task == "classification" else int(task.train.sum()) // 3
+    moving = [s for s in found if s.pull >= PULL]
+    findings = [_shortcut_finding(task, s, moving, decided, positives) for s in moving]
     if not findings:
-        looked = "outside the rule's atoms " if task.rule is not None else ""
+        looked = f"outside the rule's {task.domain.part}s " if task.rule is not None else ""
         findings.append(
             Finding(
                 name="shortcuts",
@@ -241,6 +218,60 @@ def shortcut_findings(task: Task, found: Sequence[Shortcut]) -> list[Finding]:
             )
         )
     return findings
+
+
+def _shortcut_finding(
+    task: Task, shortcut: Shortcut, moving: Sequence[Shortcut], decided: bool, positives: int
+) -> Finding:
+    """Spurious where the rule decides the label without it, where another group explains the label without it, or where
+    negatives with it overtake the positives; undecided where it never parts from another that moves the model too."""
+    s = shortcut
+    widespread = s.positives >= WIDESPREAD * positives
+    rivals = [other for other in moving if other.name in s.never_parts]
+    explained = not decided and s.explained_by is not None and s.on_negatives < s.control
+    spurious = ((decided or explained) and widespread) or s.on_negatives < OVERTAKEN
+    undecided = not spurious and not decided and bool(rivals)
+    where = f"outside the rule's {task.domain.part}s" if task.rule is not None else f"in the {task.domain.example}"
+    evidence = (
+        f"{s.name} stands {where} in {s.positives} training positives and {s.negatives} negatives (p = {s.p:.0e}). Put "
+        f"on test negatives, label unchanged, it moves the model {s.pull:.0%} of the way to the positives (AUROC "
+        f"{s.control:.2f} → {s.on_negatives:.2f})."
+    )
+    if s.loss is not None:
+        evidence += f" Taken out of test positives it takes {s.loss:.0%} of that way."
+    remedy = f"Add negatives with {s.name} and positives without it, or mask it, and train again."
+    if explained and spurious:
+        evidence += (
+            f" The {s.without} training {task.domain.name} with {s.explained_by} and without {s.name} have the label "
+            f"as often as those with both, so {s.name} tells nothing that {s.explained_by} does not: the model uses "
+            f"{s.name} all the same."
+        )
+    elif undecided:
+        leaned = max([s, *rivals], key=lambda other: other.pull)
+        both = _and([s.name, *(other.name for other in rivals)])
+        evidence += (
+            f" {both} never part in these data, so the data cannot tell which of them is the cause; the model leans on "
+            f"{leaned.name}."
+        )
+        remedy = (
+            f"Decide by experiment or with more data: {task.domain.name} that have one of {both} without the other."
+        )
+    elif not decided:
+        why = "No rule was given" if task.rule is None else "The rule does not decide this label"
+        evidence += f" {why}, so the data cannot tell cause from shortcut."
+        if not spurious:
+            remedy = f"Decide by experiment: the same {task.domain.example} with and without {s.name}."
+    return Finding(
+        name=f"shortcut {s.name}",
+        pitfall="spurious correlation",
+        question="true of the model?",
+        status="distrust" if spurious or undecided else "caution",
+        evidence=evidence,
+        remedy=remedy,
+        value=s.on_negatives,
+        chance=0.5,
+        control=s.control,
+    )
 
 
 def rule_finding(task: Task) -> Finding | None:

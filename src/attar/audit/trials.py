@@ -8,7 +8,7 @@ import numpy as np
 from attar.audit.plan import DECOYS, Plan
 from attar.core.errors import InputError
 from attar.domains.molecules.bag import Ambiguity, ambiguity
-from attar.domains.molecules.edit import SubstituentEditor
+from attar.domains.molecules.edit import MoleculeEditor
 from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.split import cluster_split, properties, scaffold
 from attar.evaluation.intervals import quality
@@ -18,7 +18,8 @@ from attar.experiments.trial import Trial
 from attar.experiments.trial import trial as run_trial
 from attar.pitfalls.dataset_bias import Shift, shifts, unseen_share
 from attar.pitfalls.imperfect_model import Rung, rung
-from attar.pitfalls.spurious_correlation import DecoyRung, Shortcut, decoyed, shortcuts
+from attar.pitfalls.shortcut_search import Shortcut, shortcuts
+from attar.pitfalls.spurious_correlation import DecoyRung, decoyed
 
 FOLDS = 5
 
@@ -77,7 +78,7 @@ def decoy_ladder(task: Task, plan: Plan, decoy: str) -> list[DecoyRung]:
             recipe,
             DECOYS[decoy],
             share,
-            editor=SubstituentEditor(),
+            editor=MoleculeEditor(),
             keeps=task.keeps,
             truth=task.truth,
             train=train,
@@ -93,7 +94,7 @@ def search_shortcuts(task: Task, plan: Plan) -> list[Shortcut]:
     fitted = plan.recipe(plan.models[0], task.task).fit(*task.part(task.train), plan.seed)
     return shortcuts(
         fitted,
-        editor=SubstituentEditor(),
+        editor=MoleculeEditor(),
         keeps=task.keeps,
         true_parts=task.true_parts,
         train=task.part(task.train),

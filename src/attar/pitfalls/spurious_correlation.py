@@ -1,21 +1,21 @@
-"""Spurious correlation: what happens when a decoy comes with the label, and is there one already?
+"""Spurious correlation: what happens when a decoy comes with the label?
 
-Two experiments. `decoyed` plants a known decoy in part of the training positives and looks where both the decoy
-and the true parts are present: there alone an attribution can show which one the model leans on (scored on clean
-molecules it stays flat by construction). `shortcuts` looks for one that nobody planted.
+Two experiments, scored where both the spurious and the true parts are present: there alone an attribution can show
+which one the model leans on (where only the true parts are, it stays flat by construction). `decoyed` plants a decoy in
+part of the training positives; `confounded` mixes positives that hold both with positives that hold the cause alone.
+Shortcuts that nobody planted are looked for in `shortcut_search`, and mended in `mend`.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import fisher_exact
 
 from attar.core.editor import Editor
+from attar.core.errors import InputError
 from attar.core.recipe import Fitted, Recipe
-from attar.evaluation.accuracy import accuracy
+from attar.evaluation.accuracy import accuracies, accuracy
 from attar.evaluation.intervals import auroc
 from attar.evaluation.truth import Truth, TruthMasks
 
@@ -89,96 +89,64 @@ def decoyed(
 
 
 @dataclass(frozen=True)
-class Shortcut:
-    """A group outside the true parts that comes with the label and that the model uses.
+class Mixture:
+    """A model of which `share` of the training positives held the cause and the shortcut, the rest the cause alone.
 
-    `positives` and `negatives` of the training examples hold it, outside the rule's parts; `p` is Fisher's exact
-    test, Bonferroni-corrected. `pull` is what inserting it into test negatives adds to the logit, in units of the
-    gap between the classes; `on_negatives` the AUROC of clean test positives against those edited negatives,
-    `control` the same with no edit.
+    `prediction`: AUROC of test examples with the cause alone against those with the shortcut alone. `cause_alone`: how
+    well attribution finds the cause where only it is, which stays flat whatever the model learned. Where both are:
+    `cause` and `shortcut` are the AUROCs of their parts, `shortcut_mass` the shortcut's share of the positive
+    attribution on the two.
     """
 
-    name: str
-    positives: int
-    negatives: int
-    p: float
-    pull: float
-    on_negatives: float
-    control: float
+    share: float
+    prediction: float
+    cause_alone: float
+    cause: float
+    shortcut: float
+    shortcut_mass: float
 
 
-def shortcuts(
-    fitted: Fitted,
+def confounded(
+    recipe: Recipe,
+    share: float,
     *,
-    editor: Editor,
-    keeps: Callable[[Any, Any], bool],
-    true_parts: Callable[[Any], frozenset[int]],
-    train: tuple[Sequence[Any], np.ndarray],
-    test: tuple[Sequence[Any], np.ndarray],
+    train: tuple[Sequence[Any], Sequence[Any], Sequence[Any]],
+    test: tuple[Sequence[Any], Sequence[Any], Sequence[Any]],
+    cause: Callable[[Any], TruthMasks],
+    shortcut: Callable[[Any], TruthMasks],
+    method: str,
     seed: int = 0,
-    at_least: int = 8,
-    negatives: int = 2000,
-    edited: int = 300,
-    candidates: int = 6,
-) -> list[Shortcut]:
-    """Groups that may be shortcuts, the strongest pull first, without being told what to look for.
+    at_most: int = 300,
+) -> Mixture:
+    """Train on positives of which that share holds both, and on negatives that hold neither; look at held-out examples.
 
-    A candidate stands in at least `at_least` training positives, in four of five of them clear of the parts that
-    the rule names, and is more frequent there than in negatives (p < 0.01 after correction). Candidates that mostly
-    stand where a more significant one does are its copies and dropped. Each is then put on test negatives whose true
-    label stays, and the model is asked again. Without a rule `true_parts` is empty and every group is looked at.
+    `train` are examples with both, with the cause alone and with neither; there are as many positives as the smaller of
+    the first two. `test` are examples with both, with the cause alone and with the shortcut alone. Raises `InputError`
+    for a share that is none, and where a set is empty.
     """
-    generator = np.random.default_rng([seed, 11])
-    positive = [train[0][k] for k in np.flatnonzero(train[1] > 0.5).tolist()]
-    drawn = generator.permutation(np.flatnonzero(train[1] < 0.5))[:negatives]
-    negative = [train[0][k] for k in drawn.tolist()]
-    held, clear, stands = _tally(positive, editor, true_parts)
-    against = Counter(name for e in negative for name in {g.name for g in editor.groups(e)})
-    tested = [n for n in clear if clear[n] >= at_least]
-    scored = []
-    for name in tested:
-        if clear[name] < 0.8 * held[name]:
-            continue
-        table = [[clear[name], len(positive) - clear[name]], [against[name], len(negative) - against[name]]]
-        exact: Any = fisher_exact(table, alternative="greater")
-        p = min(1.0, float(exact.pvalue) * len(tested))
-        if p < 0.01:
-            scored.append((p, name))
-    kept: list[tuple[float, str]] = []
-    for p, name in sorted(scored):
-        if not any(_copy(stands[name], stands[better]) for _, better in kept):
-            kept.append((p, name))
-    if not kept:
-        return []
-    test_positive = [test[0][k] for k in np.flatnonzero(test[1] > 0.5).tolist()]
-    drawn = generator.permutation(np.flatnonzero(test[1] < 0.5))[:edited]
-    test_negative = [test[0][k] for k in drawn.tolist()]
-    z_positive, z_negative = fitted.predict(test_positive), fitted.predict(test_negative)
-    gap = float(z_positive.mean() - z_negative.mean())
-    found = []
-    for p, name in kept[:candidates]:
-        pairs = [
-            (z, after)
-            for z, e in zip(z_negative, test_negative, strict=True)
-            if (after := with_group(e, name, editor=editor, keeps=keeps, generator=generator)) is not None
-        ]
-        if len(pairs) < 10:
-            continue
-        z_edited = fitted.predict([after for _, after in pairs])
-        without = np.array([not editor.places(e, name) for e in test_positive])
-        rivals = z_positive[without] if without.sum() >= 5 else z_positive
-        found.append(
-            Shortcut(
-                name=name,
-                positives=clear[name],
-                negatives=round(against[name] * (train[1] < 0.5).sum() / max(1, len(negative))),
-                p=p,
-                pull=float((z_edited - np.array([z for z, _ in pairs])).mean() / gap) if gap > 0 else np.nan,
-                on_negatives=_apart(rivals, z_edited),
-                control=_apart(rivals, z_negative),
-            )
-        )
-    return sorted(found, key=lambda s: -s.pull)
+    if not 0 <= share <= 1:
+        raise InputError(f"share is {share}, expected between 0 and 1")
+    if not all(map(len, (*train, *test))):
+        raise InputError("there are no examples of some kind: give some with both, with one and with neither")
+    generator = np.random.default_rng([seed, 37])
+    with_both, with_cause, with_neither = train
+    total = min(len(with_both), len(with_cause))
+    first = [with_both[k] for k in generator.permutation(len(with_both))[: round(share * total)]]
+    rest = [with_cause[k] for k in generator.permutation(len(with_cause))[: total - len(first)]]
+    positive = [*first, *rest]
+    labels = np.r_[np.ones(len(positive)), np.zeros(len(with_neither))]
+    fitted = recipe.fit([*positive, *with_neither], labels, seed)
+    both, cause_only = (list(each)[:at_most] for each in test[:2])
+    alone = accuracies(fitted.explain(cause_only, method), [cause(e) for e in cause_only])
+    found = _where_both(fitted.explain(both, method), [cause(e) for e in both], [shortcut(e).union for e in both])
+    return Mixture(
+        share,
+        _apart(fitted.predict(test[1]), fitted.predict(test[2])),
+        float(np.nanmean([a.best for a in alone])),
+        found[1],
+        found[0],
+        found[2],
+    )
 
 
 def with_group(
@@ -199,46 +167,33 @@ def _all_with(examples: Sequence[Any], name: str, editor: Editor, keeps, generat
 
 
 def _on_both(fitted: Fitted, both: Sequence[Any], decoy: str, editor: Editor, truth, method: str):
-    """Attribution AUROC of decoy and rule parts, and the decoy's share of positive mass, where both are present."""
     usable = [(e, truth(e), frozenset().union(*editor.places(e, decoy))) for e in both]
     usable = [(e, t, d) for e, t, d in usable if d]
     if not usable:
         return np.nan, np.nan, np.nan
     values = fitted.explain([e for e, _, _ in usable], method)
-    decoys, rule, masses = [], [], []
-    for v, (_, t, where) in zip(values, usable, strict=True):
-        mask = np.zeros(len(v), dtype=bool)
-        mask[sorted(where)] = True
-        decoys.append(accuracy(v, TruthMasks(mask[None], mask, {})).union)
+    masks = [np.isin(np.arange(len(v)), sorted(d)) for v, (_, _, d) in zip(values, usable, strict=True)]
+    return _where_both(values, [t for _, t, _ in usable], masks)
+
+
+def _where_both(
+    values: Sequence[np.ndarray], truths: Sequence[Truth | None], spurious: Sequence[np.ndarray]
+) -> tuple[float, float, float]:
+    """Attribution AUROC of the spurious and of the true parts, and the spurious ones' share of the positive mass on the
+    two, where both are present; nan where nothing can be said."""
+    other, true, masses = [], [], []
+    for v, t, mask in zip(values, truths, spurious, strict=True):
+        other.append(accuracy(v, TruthMasks(mask[None], mask, {})).union)
         if not isinstance(t, TruthMasks):
             continue
-        rule.append(accuracy(v, t).union)
+        true.append(accuracy(v, t).union)
         positive = np.clip(v, 0, None)
         total = positive[mask | t.union].sum()
         masses.append(positive[mask].sum() / total if total > 0 else np.nan)
-    return tuple(float(np.nanmean(x)) if np.isfinite(x).any() else np.nan for x in (decoys, rule, masses))
-
-
-def _tally(positive: Sequence[Any], editor: Editor, true_parts: Callable[[Any], frozenset[int]]):
-    """How many positives hold each group, how many hold it clear of the true parts, and where it stands there."""
-    held: Counter[str] = Counter()
-    clear: Counter[str] = Counter()
-    stands: dict[str, list[set[tuple[int, int]]]] = {}
-    for k, example in enumerate(positive):
-        true = true_parts(example)
-        groups = editor.groups(example)
-        held.update({g.name for g in groups})
-        outside = [g for g in groups if not g.parts & true]
-        clear.update({g.name for g in outside})
-        for g in outside:
-            stands.setdefault(g.name, []).append({(k, part) for part in g.parts})
-    return held, clear, stands
-
-
-def _copy(group: list[set[tuple[int, int]]], better: list[set[tuple[int, int]]]) -> bool:
-    """Whether the group mostly stands where the better one does: a piece of it, or it with a bit more."""
-    taken = set().union(*better)
-    return sum(bool(place & taken) for place in group) >= 0.5 * len(group)
+    spurious_auroc, true_auroc, mass = (
+        float(np.nanmean(x)) if np.isfinite(x).any() else np.nan for x in (other, true, masses)
+    )
+    return spurious_auroc, true_auroc, mass
 
 
 def _apart(higher: np.ndarray, lower: np.ndarray) -> float:

@@ -8,7 +8,7 @@ from rdkit import Chem
 
 from attar import InputError
 from attar.domains.molecules.control import trivial_atoms
-from attar.domains.molecules.edit import SubstituentEditor, attach, detached, places, substituents
+from attar.domains.molecules.edit import MoleculeEditor, attach, detached, places, rings, substituents
 from attar.domains.molecules.molecule import Molecule
 from models import nci
 
@@ -188,11 +188,56 @@ def test_every_substituent_of_the_nci_molecules_comes_off() -> None:
 
 
 def test_the_editor_is_these_functions() -> None:
-    molecule, editor = Molecule.of("CCC(CC)COc1ccccc1"), SubstituentEditor(largest=3)
-    assert editor.groups(molecule) == substituents(molecule, largest=3)
+    molecule, editor = Molecule.of("CCC(CC)COc1ccccc1"), MoleculeEditor(largest=3)
+    assert editor.groups(molecule) == substituents(molecule, largest=3) + rings(molecule)
     assert editor.places(molecule, "*CC") == places(molecule, "*CC")
     inserted = [m.smiles for m in editor.insert(molecule, "*Cl", generator())]
     assert inserted == [m.smiles for m in attach(molecule, "*Cl", generator())]
+
+
+@pytest.mark.parametrize(
+    ("smiles", "names"),
+    [
+        ("c1ccc2ccccc2c1", ["c1ccccc1", "c1ccccc1"]),  # fused: each ring by itself
+        ("C1COCC[NH+]1Cc1ccccc1", ["C1COCCN1", "c1ccccc1"]),  # charges are left out of a name
+        ("Cn1cccc1", ["c1cc[nH]c1"]),  # a nitrogen with a substituent is named with a hydrogen
+        ("CCO", []),
+    ],
+)
+def test_rings_are_named_by_their_atoms(smiles: str, names: list[str]) -> None:
+    found = rings(Molecule.of(smiles))
+    assert sorted(group.name for group in found) == sorted(names)
+    assert all(len(group.parts) == Chem.MolFromSmiles(group.name).GetNumAtoms() for group in found)
+
+
+@pytest.mark.parametrize(
+    ("smiles", "ring", "left"),
+    [
+        ("C1COCC[NH+]1Cc1ccccc1", "c1ccccc1", "C[NH+]1CCOCC1"),  # hangs on one bond: taken off
+        ("O=C(c1ccccc1)c1ccc(Cl)cc1", "c1ccccc1", "O=CC1CCC(Cl)CC1"),  # holds others: made cyclohexane
+        ("CCN1CCOC(C)C1", "C1COCCN1", "CCC1CCCC(C)C1"),  # heteroatoms become carbon
+        ("CCC1CCCCC1", "C1CCCCC1", "CC"),
+        ("CC1CCCC(C)C1", "C1CCCCC1", None),  # nothing is left to change it into
+    ],
+)
+def test_a_ring_is_taken_out(smiles: str, ring: str, left: str | None) -> None:
+    edited = MoleculeEditor().remove(Molecule.of(smiles), ring, generator())
+    assert (None if edited is None else edited.smiles) == (None if left is None else Chem.CanonSmiles(left))
+
+
+def test_a_ring_is_put_on_every_carbon_that_has_room() -> None:
+    ethanol = Molecule.of("CCO")
+    editor = MoleculeEditor()
+    made = list(editor.insert(ethanol, "c1ccccc1", generator()))
+    assert {m.smiles for m in made} == {"OCCc1ccccc1", "CC(O)c1ccccc1"}
+    assert all(len(editor.places(m, "c1ccccc1")) == 1 for m in made)
+    assert next(iter(editor.insert(ethanol, "c1cc[nH]c1", generator()))).mol.GetRingInfo().NumRings() == 1
+
+
+@pytest.mark.parametrize("name", ["CC", "c1ccccc1C", "C1CC", "c1ccc2ccccc2c1"])
+def test_what_is_no_ring_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="write a ring as SMILES"):
+        MoleculeEditor().insert(Molecule.of("CCO"), name, generator())
 
 
 def test_the_trivial_control_counts_heteroatoms() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from attar.core.motif import Motif
 from attar.core.rule import Match, Path, Rule
 from attar.domains.molecules.control import trivial_atoms
-from attar.domains.molecules.edit import SubstituentEditor
+from attar.domains.molecules.edit import MoleculeEditor
 from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.split import properties
 from attar.domains.molecules.truth import SmartsFinder, read_rule
@@ -38,8 +38,8 @@ class Molecules:
         return MoleculeFinder()
 
     @property
-    def editor(self) -> SubstituentEditor:
-        return SubstituentEditor()
+    def editor(self) -> MoleculeEditor:
+        return MoleculeEditor()
 
     def read_rule(self, text: str) -> Rule:
         return read_rule(text)
