@@ -378,10 +378,10 @@ def _task(
 
 
 def _audit(tasks: "list[Task]", plan: "Plan") -> dict[str, Any]:
-    from attar.audit.molecules import audit_molecules
+    from attar.audit.run import audit as run_audit
 
     with _progress("auditing") as progress:
-        return audit_molecules(tasks, plan, command=shlex.join(["attar", *sys.argv[1:]]), progress=progress)
+        return run_audit(tasks, plan, command=shlex.join(["attar", *sys.argv[1:]]), progress=progress)
 
 
 @contextmanager

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from attar.audit.molecules import audit_molecules
 
 from attar.audit.plan import DECOYS, Plan
+from attar.audit.run import audit
 from attar.domains.molecules.edit import MoleculeEditor
 from attar.domains.molecules.library import nci_molecules
 from attar.domains.molecules.molecule import Molecule
@@ -31,7 +31,7 @@ def task(count: int = 1500) -> Task:
 
 @cache
 def record(**changes: Any) -> dict[str, Any]:
-    return audit_molecules([task()], replace(PLAN, **changes), command="attar audit rose")
+    return audit([task()], replace(PLAN, **changes), command="attar audit rose")
 
 
 def with_decoy(clean: Task, group: str, share: float, *, everywhere: bool) -> Task:
@@ -87,7 +87,7 @@ def test_a_clean_file_has_no_shortcut_and_is_not_distrusted() -> None:
 def test_a_decoyed_file_is_distrusted_and_the_fragment_named(decoy: str, everywhere: bool) -> None:
     """The rule is given, the decoy is not."""
     spoiled = with_decoy(task(), DECOYS[decoy], 0.5, everywhere=everywhere)
-    found = audit_molecules([spoiled], replace(PLAN, decoys=(), flips=(0.0,)))
+    found = audit([spoiled], replace(PLAN, decoys=(), flips=(0.0,)))
     assert found["verdict"] == "distrust"
     named = [f["name"] for f in found["findings"] if f["name"].startswith("shortcut")]
     assert named == [f"shortcut {DECOYS[decoy]}"]
@@ -130,7 +130,7 @@ def test_another_seed_is_another_audit() -> None:
 
 def test_without_a_rule_it_says_what_it_cannot_know() -> None:
     unruled = replace(task(), rule=None, rule_name=None)
-    found = audit_molecules([unruled], PLAN)
+    found = audit([unruled], PLAN)
     assert found["verdict"] == "caution"
     assert found["attribution"] == []
     assert "no known answer" in {f["name"] for f in found["findings"]}
@@ -142,7 +142,7 @@ def test_without_a_rule_it_says_what_it_cannot_know() -> None:
 def test_a_regression() -> None:
     values = properties(task().examples)["logP (Crippen)"]
     plain = replace(task(), labels=values, task="regression", rule=read_rule('has("[F,Cl,Br,I]")'), rule_name="halogen")
-    found = audit_molecules([plain], replace(PLAN, models=("glm", "mlp"), seeds=1, methods=None))
+    found = audit([plain], replace(PLAN, models=("glm", "mlp"), seeds=1, methods=None))
     assert {row["name"]: row["r2"] > 0.6 for row in found["models"]} == {"glm": True, "mlp": True}
     best = max(row["score"] for row in found["attribution"])
     assert best > 0.6
@@ -154,7 +154,7 @@ def test_a_regression() -> None:
 def test_every_network_runs_with_every_method_that_fits(kind: str) -> None:
     small = task(400)
     plan = Plan(models=(kind,), seeds=2, epochs=2, flips=(), decoys=(), workers=1)
-    found = audit_molecules([small], plan)
+    found = audit([small], plan)
     assert {row["method"] for row in found["attribution"]} == set(plan.methods_of(kind))
     assert {row["seeds"] for row in found["attribution"]} == {2}
     carried = {row["method"]: row["carried_by"] for row in found["attribution"]}

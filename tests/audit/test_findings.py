@@ -11,7 +11,6 @@ from attar.audit.findings import (
     attribution_finding,
     decoy_finding,
     ladder_finding,
-    new_chemistry_finding,
     no_rule_finding,
     note_findings,
     parts_finding,
@@ -19,6 +18,7 @@ from attar.audit.findings import (
     rule_finding,
     shortcut_findings,
     together_finding,
+    unlike_finding,
 )
 from attar.audit.verdict import sentences, verdict
 from attar.core.note import Note
@@ -43,13 +43,15 @@ def finding(status: str, pitfall: str = "dataset bias", name: str = "x") -> Find
     [(0.9, 0.85, "ok"), (0.79, 0.7, "caution"), (0.9, 0.54, "distrust"), (0.5, 0.45, "distrust")],
 )
 def test_held_out_prediction(score: float, low: float, status: str) -> None:
-    found = prediction_finding("glm", "classification", Interval(score, low, 0.95, 100))
+    found = prediction_finding("glm", task([1, 1, 0, 0, 0, 0]), Interval(score, low, 0.95, 100))
     assert (found.status, found.value, found.interval) == (status, score, (low, 0.95))
 
 
 @pytest.mark.parametrize(("score", "low", "status"), [(0.6, 0.5, "ok"), (0.4, 0.2, "caution"), (0.1, 0.0, "distrust")])
 def test_a_regression_is_judged_by_its_r2(score: float, low: float, status: str) -> None:
-    found = prediction_finding("glm", "regression", Interval(score, low, 0.7, 100))
+    found = prediction_finding(
+        "glm", replace(task([1, 1, 0, 0, 0, 0]), task="regression"), Interval(score, low, 0.7, 100)
+    )
     assert found.status == status
     assert "R²" in found.evidence
 
@@ -57,7 +59,7 @@ def test_a_regression_is_judged_by_its_r2(score: float, low: float, status: str)
 @pytest.mark.parametrize(("clusters", "status"), [(0.85, "ok"), (0.79, "caution")])
 def test_what_is_lost_on_new_chemistry(clusters: float, status: str) -> None:
     held_out = Interval(0.90, 0.88, 0.92, 100)
-    found = new_chemistry_finding("glm", "classification", held_out, Interval(clusters, 0.7, 0.9, 100))
+    found = unlike_finding("glm", task([1, 1, 0, 0, 0, 0]), held_out, Interval(clusters, 0.7, 0.9, 100))
     assert found.status == status
     assert "−" in found.evidence
 
@@ -65,9 +67,9 @@ def test_what_is_lost_on_new_chemistry(clusters: float, status: str) -> None:
 CASES = [
     # score, low, high, n → chance .5, trivial .65
     (0.90, 0.85, 0.95, 80, "ok", "better than chance and than the trivial control"),
-    (0.70, 0.60, 0.80, 80, "caution", "not than marking heteroatoms"),
+    (0.70, 0.60, 0.80, 80, "caution", "not than the trivial control"),
     (0.60, 0.55, 0.65, 80, "distrust", "no better than random atoms"),
-    (0.60, 0.56, 0.65, 80, "caution", "not than marking heteroatoms"),
+    (0.60, 0.56, 0.65, 80, "caution", "not than the trivial control"),
     (0.75, 0.52, 0.95, 12, "caution", "too few molecules"),
     (0.60, 0.40, 0.80, 12, "distrust", "no better than random atoms"),
     (0.20, 0.10, 0.30, 80, "distrust", "worse than random atoms"),
@@ -79,7 +81,9 @@ def test_attribution_against_chance_and_control(
     score: float, low: float, high: float, n: int, status: str, said: str
 ) -> None:
     interval = Interval(score, low, high, n)
-    found = attribution_finding("glm", "cam", interval, 0.5, 0.65, ("cam on gcn", Interval(0.9, 0.85, 0.95, 80)), 4)
+    found = attribution_finding(
+        task([1, 1, 0, 0, 0, 0]), "glm", "cam", interval, 0.5, 0.65, ("cam on gcn", Interval(0.9, 0.85, 0.95, 80)), 4
+    )
     assert (found.status, found.chance, found.control) == (status, 0.5, 0.65)
     assert said in found.evidence
     assert "None of the" not in found.evidence
@@ -88,7 +92,7 @@ def test_attribution_against_chance_and_control(
 def test_it_says_plainly_when_nothing_beats_the_trivial_control() -> None:
     interval = Interval(0.6, 0.58, 0.62, 80)
     best = ("occlusion on mlp", Interval(0.74, 0.69, 0.79, 80))
-    found = attribution_finding("glm", "cam", interval, 0.5, 0.7, best, 12)
+    found = attribution_finding(task([1, 1, 0, 0, 0, 0]), "glm", "cam", interval, 0.5, 0.7, best, 12)
     assert "None of the 12 pairs of model and method beats the trivial control" in found.evidence
     assert "occlusion on mlp with 0.74 [0.69, 0.79]" in found.evidence
 
@@ -231,4 +235,4 @@ def test_the_two_sentences_say_what_and_why() -> None:
     assert "cam on gcn" in opening
     assert reason == spurious.evidence
     assert sentences("trust", "cam on gcn", [finding("ok")])[1] == "evidence of ok"
-    assert no_rule_finding().status == "caution"
+    assert no_rule_finding(task([1, 1, 0, 0, 0, 0])).status == "caution"

@@ -6,12 +6,13 @@ from typing import Literal
 
 import numpy as np
 
-from attar.audit.trials import Bias
 from attar.core.note import Note
+from attar.domains.molecules.bag import Ambiguity
 from attar.evaluation.accuracy import Accuracy
 from attar.evaluation.intervals import Interval
 from attar.experiments.fragments import Fragment
 from attar.experiments.task import Task
+from attar.pitfalls.dataset_bias import Shift
 from attar.pitfalls.imperfect_model import Rung, expected
 from attar.pitfalls.shortcut_search import Shortcut
 from attar.pitfalls.spurious_correlation import DecoyRung
@@ -27,7 +28,7 @@ PULL = 0.10  # a shortcut must move the model by this share of the gap between t
 WIDESPREAD = 0.10  # in a smaller share of the training positives a shortcut bends few answers
 OVERTAKEN = 0.50  # negatives with it outrank positives without it
 FEW_POSITIVES = 50
-FEW_SCORED = 30  # with fewer molecules, a wide interval is no evidence against an attribution
+FEW_SCORED = 30  # with fewer examples, a wide interval is no evidence against an attribution
 RARE = 0.02  # share of the smaller class
 SHIFTED = 0.20  # Kolmogorov-Smirnov distance of a property between train and test
 
@@ -49,15 +50,16 @@ class Finding:
     control: float | None = None
 
 
-def prediction_finding(model: str, task: str, held_out: Interval) -> Finding:
+def prediction_finding(model: str, task: Task, held_out: Interval) -> Finding:
     """Does the model know the answer at all? Attributions of one that does not are noise."""
-    measure, floor = ("AUROC", 0.5) if task == "classification" else ("R²", 0.0)
-    good, none = (GOOD_PREDICTION, NO_PREDICTION) if task == "classification" else (0.5, 0.05)
+    measure, floor = ("AUROC", 0.5) if task.task == "classification" else ("R²", 0.0)
+    good, none = (GOOD_PREDICTION, NO_PREDICTION) if task.task == "classification" else (0.5, 0.05)
     status: Status = "distrust" if held_out.low < none else "caution" if held_out.score < good else "ok"
+    unseen = f"unseen {task.domain.name}"
     said = {
-        "ok": "it predicts molecules it has not seen",
-        "caution": "it predicts unseen molecules, with many errors; attributions weaken faster than predictions",
-        "distrust": "it may not predict unseen molecules at all, so its attributions may be noise",
+        "ok": f"it predicts {unseen}",
+        "caution": f"it predicts {unseen}, with many errors; attributions weaken faster than predictions",
+        "distrust": f"it may not predict {unseen} at all, so its attributions may be noise",
     }[status]
     return Finding(
         name="held-out prediction",
@@ -72,43 +74,51 @@ def prediction_finding(model: str, task: str, held_out: Interval) -> Finding:
     )
 
 
-def new_chemistry_finding(model: str, task: str, held_out: Interval, clusters: Interval) -> Finding:
-    """How much is lost on chemistry that no training molecule is close to?"""
-    drop = held_out.score - clusters.score
-    measure = "AUROC" if task == "classification" else "R²"
+def unlike_finding(model: str, task: Task, held_out: Interval, unlike: Interval) -> Finding:
+    """How much is lost on examples that no training example is close to?"""
+    drop = held_out.score - unlike.score
+    measure = "AUROC" if task.task == "classification" else "R²"
     status: Status = "caution" if drop > DROP_ON_NEW else "ok"
     return Finding(
-        name="new chemistry",
+        name="unlike the training set",
         pitfall="dataset bias",
         question="does the model know the answer?",
         status=status,
-        evidence=f"{model}: {measure} {_interval(clusters)} on whole clusters of molecules unlike any in training, "
-        f"{_signed(-drop)} against a random split.",
-        remedy="" if status == "ok" else "Do not carry explanations over to molecules unlike the training set.",
-        value=clusters.score,
-        interval=(clusters.low, clusters.high),
-        chance=0.5 if task == "classification" else 0.0,
+        evidence=f"{model}: {measure} {_interval(unlike)} on whole clusters of {task.domain.name} unlike any in "
+        f"training, {_signed(-drop)} against a random split.",
+        remedy="" if status == "ok" else "Do not carry explanations over to what is unlike the training set.",
+        value=unlike.score,
+        interval=(unlike.low, unlike.high),
+        chance=0.5 if task.task == "classification" else 0.0,
     )
 
 
 def attribution_finding(
-    model: str, method: str, score: Interval, by_chance: float, trivial: float, best: tuple[str, Interval], pairs: int
+    task: Task,
+    model: str,
+    method: str,
+    score: Interval,
+    by_chance: float,
+    trivial: float,
+    best: tuple[str, Interval],
+    pairs: int,
 ) -> Finding:
-    """Does the attribution find the atoms of the rule, better than chance and than a score that saw no model?"""
+    """Does the attribution find the parts of the rule, better than chance and than a score that saw no model?"""
+    parts = f"{task.domain.part}s"
     if score.high < by_chance:
         status: Status = "distrust"
-        said = "worse than random atoms: to this model the rule's atoms speak against the label"
+        said = f"worse than random {parts}: to this model the rule's {parts} speak against the label"
     elif score.low <= by_chance + ABOVE_CHANCE and score.score > trivial and score.n < FEW_SCORED:
-        status, said = "caution", "too few molecules to tell it from random atoms"
+        status, said = "caution", f"too few {task.domain.name} to tell it from random {parts}"
     elif score.low <= by_chance + ABOVE_CHANCE:
-        status, said = "distrust", "no better than random atoms"
+        status, said = "distrust", f"no better than random {parts}"
     elif score.low <= trivial:
         status = "caution"
-        said = "better than random atoms, but not than marking heteroatoms and double bonds without any model"
+        said = f"better than random {parts}, but not than the trivial control, which saw no model"
     else:
         status, said = "ok", "better than chance and than the trivial control"
     evidence = (
-        f"{method} on {model} finds the rule's atoms with AUROC {_interval(score)} (n = {score.n} molecules; chance "
+        f"{method} on {model} finds the rule's {parts} with AUROC {_interval(score)} (n = {score.n}; chance "
         f"{by_chance:.2f}, trivial control {trivial:.2f}): {said}."
     )
     if pairs > 1 and best[1].low <= trivial:
@@ -122,7 +132,9 @@ def attribution_finding(
         question="true of the phenomenon?",
         status=status,
         evidence=evidence,
-        remedy="" if status == "ok" else "Read the fragment table, not the atom colours; test by making molecules.",
+        remedy=""
+        if status == "ok"
+        else f"Do not read it {task.domain.part} by {task.domain.part}; test it by experiment.",
         value=score.score,
         interval=(score.low, score.high),
         chance=by_chance,
@@ -144,7 +156,7 @@ def parts_finding(model: str, method: str, parts: dict[str, Interval], by_chance
         status="caution" if lost else "ok",
         evidence=f"{method} on {model}, part by part: {listed}."
         + (f" Not found: {_and(lost)}. The rule needs it, but the data hardly contrast it." if lost else ""),
-        remedy="A part that nearly all molecules have gets no attribution; ask for the counterfactual (remove it)."
+        remedy="A part that nearly all examples have gets no attribution; ask for the counterfactual (remove it)."
         if lost
         else "",
         value=min(i.score for i in measured.values()),
@@ -190,7 +202,7 @@ def decoy_finding(rungs: Sequence[DecoyRung]) -> Finding | None:
         evidence=f"With {worst.decoy} planted in half of the training positives the clean AUROC moves by "
         f"{_signed(worst.clean - clean.clean)}, while negatives that carry it bring the AUROC to "
         f"{worst.on_negatives:.2f}; {_where_both(worst)}.",
-        remedy="A clean test score is no evidence against a shortcut; look at molecules that hold both.",
+        remedy="A clean test score is no evidence against a shortcut; look at examples that hold both.",
         value=worst.on_negatives,
         chance=0.5,
         control=clean.on_negatives,
@@ -283,12 +295,14 @@ def rule_finding(task: Task) -> Finding | None:
     precision, recall = both / max(1, matched.sum()), both / positive.sum()
     agreement = float((positive == matched).mean())
     if agreement == 1.0:
-        evidence = f"The rule {task.rule_name} is the label of every molecule: what it names is the whole truth."
+        evidence = (
+            f"The rule {task.rule_name} is the label of every {task.domain.example}: what it names is the whole truth."
+        )
     else:
         evidence = (
-            f"The rule {task.rule_name} is true of {int(matched.sum())} molecules: {precision:.0%} of them have the "
-            f"label (lift {precision / positive.mean():.1f}), and it covers {recall:.0%} of the positives. It is a "
-            "hypothesis about this label, not its definition."
+            f"The rule {task.rule_name} is true of {int(matched.sum())} {task.domain.name}: {precision:.0%} of them "
+            f"have the label (lift {precision / positive.mean():.1f}), and it covers {recall:.0%} of the positives. It "
+            "is a hypothesis about this label, not its definition."
         )
     return Finding(
         name="rule against label",
@@ -304,19 +318,20 @@ def rule_finding(task: Task) -> Finding | None:
     )
 
 
-def no_rule_finding() -> Finding:
+def no_rule_finding(task: Task) -> Finding:
     return Finding(
         name="no known answer",
         pitfall="imperfect model",
         question="true of the phenomenon?",
         status="caution",
-        evidence="No rule was given, so nothing says which atoms are right; only planted decoys could be scored.",
+        evidence=f"No rule was given, so nothing says which {task.domain.part}s are right; only what is planted could "
+        "be scored.",
         remedy="Give a hypothesis as --rule; it need not be true to be useful.",
     )
 
 
-def bias_findings(task: Task, found: Bias, folded: bool) -> list[Finding]:
-    """Do training and test molecules differ, and is there enough of each class?"""
+def bias_findings(task: Task, shifts: Sequence[Shift], unseen: float | None) -> list[Finding]:
+    """Do training and test examples differ, and is there enough of each class?"""
     findings = []
     if task.task == "classification":
         positives = int((task.labels > 0.5).sum())
@@ -328,14 +343,15 @@ def bias_findings(task: Task, found: Bias, folded: bool) -> list[Finding]:
                 pitfall="dataset bias",
                 question="the data",
                 status="caution" if rare else "ok",
-                evidence=f"{positives} of {len(task.labels)} molecules are positive "
+                evidence=f"{positives} of {len(task.labels)} {task.domain.name} are positive "
                 f"({positives / len(task.labels):.1%}).",
                 remedy="Intervals are wide with so few; gather more of the rarer class." if rare else "",
                 value=positives / len(task.labels),
             )
         )
-    moved = [s for s in found.shifts if s.distance > SHIFTED and s.p < 0.01]
-    worst = found.shifts[0]
+    moved = [s for s in shifts if s.distance > SHIFTED and s.p < 0.01]
+    worst = shifts[0]
+    scaffolds = "" if unseen is None else f"; {unseen:.0%} of test molecules have a scaffold that training lacks"
     findings.append(
         Finding(
             name="train against test",
@@ -343,26 +359,26 @@ def bias_findings(task: Task, found: Bias, folded: bool) -> list[Finding]:
             question="the data",
             status="caution" if moved else "ok",
             evidence=f"Largest difference between training and test: {worst.name} (mean {worst.train_mean:.3g} and "
-            f"{worst.test_mean:.3g}, distance {worst.distance:.2f}, p = {worst.p:.2g}); {found.unseen_scaffolds:.0%} "
-            "of test molecules have a scaffold that training lacks.",
-            remedy="Read test scores as scores on other molecules than those trained on." if moved else "",
+            f"{worst.test_mean:.3g}, distance {worst.distance:.2f}, p = {worst.p:.2g}){scaffolds}.",
+            remedy=f"Read test scores as scores on other {task.domain.name} than those trained on." if moved else "",
             value=worst.distance,
             chance=0.0,
         )
     )
-    if folded:
-        findings.append(
-            Finding(
-                name="folded fingerprint",
-                pitfall="dataset bias",
-                question="true of the model?",
-                status="caution",
-                evidence=found.folding.sentence() + ".",
-                remedy="Leave --bits out: unhashed subgraphs predict as well and can be attributed.",
-                value=found.folding.shared,
-            )
-        )
     return findings
+
+
+def folding_finding(folding: Ambiguity) -> Finding:
+    """What folding subgraphs to bits costs attribution."""
+    return Finding(
+        name="folded fingerprint",
+        pitfall="dataset bias",
+        question="true of the model?",
+        status="caution",
+        evidence=folding.sentence() + ".",
+        remedy="Leave --bits out: unhashed subgraphs predict as well and can be attributed.",
+        value=folding.shared,
+    )
 
 
 def together_finding(table: Sequence[Fragment]) -> Finding | None:

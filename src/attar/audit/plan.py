@@ -1,18 +1,82 @@
-"""What an audit of molecules does: which models, methods, ladders and decoys."""
+"""What an audit does: which models, methods, ladders and decoys."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
+import numpy as np
+
+from attar.core.domain import MadeDomain
 from attar.core.errors import InputError
-from attar.experiments.molecule_models import METHODS_OF, MoleculeRecipe, Task
+from attar.core.labels import Task as Kind
+from attar.core.recipe import Recipe
+from attar.domains.molecules.networks import BLOCKS
+from attar.domains.molecules.split import cluster_split
+from attar.experiments.made_models import SHAPES, MadeRecipe
+from attar.experiments.molecule_models import METHODS_OF, MoleculeRecipe
+from attar.experiments.task import Task
 from attar.pitfalls.imperfect_model import FLIPS
 from attar.pitfalls.spurious_correlation import SHARES
 
 DECOYS = {"chlorine": "*Cl", "morpholine": "*N1CCOCC1", "sulfonamide": "*S(N)(=O)=O"}
 
 
+class AuditPlan(Protocol):
+    """Everything an audit can be told, whatever the domain; its repr is the provenance.
+
+    The first of `models` is the one that the verdict is about.
+    """
+
+    @property
+    def models(self) -> tuple[str, ...]: ...
+
+    @property
+    def seed(self) -> int: ...
+
+    @property
+    def seeds(self) -> int: ...
+
+    @property
+    def flips(self) -> tuple[float, ...]: ...
+
+    @property
+    def shares(self) -> tuple[float, ...]: ...
+
+    @property
+    def workers(self) -> int | None: ...
+
+    @property
+    def ladder_kind(self) -> str:
+        """The model that ladders and decoys are run on."""
+        ...
+
+    @property
+    def groups(self) -> Mapping[str, str]:
+        """The decoys to plant: by name, the group that the domain's editor inserts."""
+        ...
+
+    def recipe(self, kind: str, task: Kind) -> Recipe: ...
+
+    def methods_of(self, kind: str) -> tuple[str, ...]:
+        """The methods to run on a model, its own first; the random baseline is chance, measured apart."""
+        ...
+
+    def cost(self, kind: str) -> float:
+        """Roughly the seconds that a fit takes."""
+        ...
+
+    def quick(self, kind: str) -> bool:
+        """Whether it is also fitted on the tasks beside the main one."""
+        ...
+
+    def unlike(self, task: Task) -> np.ndarray | None:
+        """A mask of test examples unlike those that are left for training; None where there is no such split."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything an audit can be told; its repr is the provenance.
+    """Everything an audit of molecules can be told; its repr is the provenance.
 
     The first of `models` is the one that the verdict is about; ladders and decoys are run on it if it is a GLM or a
     tree, else on a GLM. `methods` None: all that fit each model. Networks are fitted with `seeds` seeds. Options from
@@ -57,7 +121,7 @@ class Plan:
                 raise InputError(f"none of {', '.join(self.methods or ())} fits a {kind}; it takes {fitting}")
         self.recipe(self.models[0], "classification")
 
-    def recipe(self, kind: str, task: Task) -> MoleculeRecipe:
+    def recipe(self, kind: str, task: Kind) -> MoleculeRecipe:
         return MoleculeRecipe(
             kind=kind,
             task=task,
@@ -80,6 +144,75 @@ class Plan:
     @property
     def ladder_kind(self) -> str:
         return self.models[0] if self.models[0] in ("glm", "tree") else "glm"
+
+    @property
+    def groups(self) -> Mapping[str, str]:
+        return {name: DECOYS[name] for name in self.decoys}
+
+    def cost(self, kind: str) -> float:
+        return _COST[kind]
+
+    def quick(self, kind: str) -> bool:
+        return kind not in BLOCKS
+
+    def unlike(self, task: Task) -> np.ndarray | None:
+        """Whole clusters, as new chemistry is."""
+        try:
+            return cluster_split(task.examples, task.labels, seed=self.seed)
+        except InputError:
+            return None
+
+
+_COST = {"glm": 2, "tree": 2, "mlp": 6, "gcn": 20, "gat": 22, "mpnn": 24, "graphnets": 36}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadePlan:
+    """Everything an audit of made examples can be told; its repr is the provenance. `decoys` are groups by their name
+    in the domain. Raises `InputError` for a model that the domain has not."""
+
+    domain: MadeDomain
+    models: tuple[str, ...] = ("glm",)
+    methods: tuple[str, ...] | None = None
+    seed: int = 0
+    seeds: int = 3
+    flips: tuple[float, ...] = FLIPS
+    decoys: tuple[str, ...] = ()
+    shares: tuple[float, ...] = SHARES
+    epochs: int = 20
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.models:
+            raise InputError(f"no model to audit; choose from {', '.join(SHAPES[self.domain.name].models)}")
+        for kind in self.models:
+            if not self.methods_of(kind):
+                fitting = ", ".join(m for m in self.recipe(kind, "classification").methods if m != "random")
+                raise InputError(f"none of {', '.join(self.methods or ())} fits a {kind}; it takes {fitting}")
+
+    def recipe(self, kind: str, task: Kind) -> MadeRecipe:
+        return MadeRecipe(domain=self.domain, kind=kind, task=task, epochs=self.epochs)
+
+    def methods_of(self, kind: str) -> tuple[str, ...]:
+        known = self.recipe(kind, "classification").methods
+        return tuple(m for m in known if m in (self.methods or known) and m != "random")
+
+    @property
+    def ladder_kind(self) -> str:
+        return self.models[0]
+
+    @property
+    def groups(self) -> Mapping[str, str]:
+        return {name: name for name in self.decoys}
+
+    def cost(self, kind: str) -> float:
+        return {"glm": 2.0, "tree": 1.0, "mlp": 6.0}.get(kind, 20.0)
+
+    def quick(self, kind: str) -> bool:
+        return kind != "cnn"
+
+    def unlike(self, task: Task) -> np.ndarray | None:  # noqa: ARG002
+        return None
 
 
 def _every_method() -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The audit of molecules: run the plan's pieces, score them, judge them, write one record."""
+"""The audit: run the plan's pieces, score them, judge them, write one record."""
 
 import platform
 from collections.abc import Callable, Sequence
@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from attar.audit import findings as judge
+from attar.audit import molecule_trials as of_molecules
 from attar.audit import trials
 from attar.audit.findings import Finding
-from attar.audit.plan import Plan
+from attar.audit.plan import AuditPlan, Plan
 from attar.audit.verdict import sentences, verdict
 from attar.core.writing import plain
-from attar.domains.molecules.networks import BLOCKS
 from attar.engine.here import processors, run
 from attar.evaluation.intervals import Interval, prediction
 from attar.experiments.task import Task
@@ -24,8 +24,6 @@ from attar.pitfalls.imperfect_model import Rung
 from attar.pitfalls.spurious_correlation import DecoyRung
 
 Progress = Callable[[float, str], None]
-
-_COST = {"glm": 2, "tree": 2, "mlp": 6, "gcn": 20, "gat": 22, "mpnn": 24, "graphnets": 36}
 
 
 @dataclass(frozen=True)
@@ -39,9 +37,9 @@ class Unit:
     what: str
 
 
-def audit_molecules(
+def audit(
     tasks: Sequence[Task],
-    plan: Plan,
+    plan: AuditPlan,
     *,
     command: str = "",
     progress: Progress | None = None,
@@ -68,7 +66,7 @@ def _perform(call: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
     return call(*arguments)
 
 
-def _units(k: int, task: Task, plan: Plan, *, main: bool) -> list[Unit]:
+def _units(k: int, task: Task, plan: AuditPlan, *, main: bool) -> list[Unit]:
     scale = len(task.examples) / 4500
     units = []
     for kind in _kinds(plan, main):
@@ -76,43 +74,45 @@ def _units(k: int, task: Task, plan: Plan, *, main: bool) -> list[Unit]:
         for seed in range(plan.seeds if matters and main else 1):
             arguments = (task, plan, kind, plan.seed + seed)
             key, what = (k, "trial", kind, seed), f"{kind}, seed {seed}"
-            units.append(Unit(key, trials.trial, arguments, _COST[kind] * scale, what))
+            units.append(Unit(key, trials.trial, arguments, plan.cost(kind) * scale, what))
         if main and not task.given_split:
             arguments = (task, plan, kind)
-            key, what = (k, "cluster", kind), f"{kind}, unseen clusters"
-            units.append(Unit(key, trials.cluster_trial, arguments, _COST[kind] * scale, what))
+            key, what = (k, "unlike", kind), f"{kind}, unlike training"
+            units.append(Unit(key, trials.unlike_trial, arguments, plan.cost(kind) * scale, what))
             if not matters:
                 units.append(Unit((k, "folds", kind), trials.folds, arguments, 5 * scale, f"{kind}, five folds"))
     if not main:
         return units
-    # Two halves of the noise ladder, one unit a decoy: within a unit what is computed of a molecule is kept.
+    # Two halves of the noise ladder, one unit a decoy: within a unit what is computed of an example is kept.
     for half in (0, 1):
         flips = plan.flips[half::2]
         units.append(Unit((k, "noise", half), trials.noise_ladder, (task, plan, flips), 5 * scale, "label noise"))
-    units.append(Unit((k, "fragments"), trials.fragments, (task, plan), 5 * scale, "fragment table"))
-    units.append(Unit((k, "bias"), trials.bias, (task, plan), 3 * scale, "train against test"))
-    units.append(Unit((k, "pictures"), trials.pictures, (task, plan), 2 * scale, "pictures"))
+    units.append(Unit((k, "shifts"), trials.shifted, (task,), 3 * scale, "train against test"))
+    units.append(Unit((k, "shortcuts"), trials.search_shortcuts, (task, plan), 8 * scale, "shortcuts"))
+    if isinstance(plan, Plan):
+        units.append(Unit((k, "fragments"), of_molecules.fragments, (task, plan), 5 * scale, "fragment table"))
+        units.append(Unit((k, "chemistry"), of_molecules.chemistry, (task, plan), 3 * scale, "scaffolds"))
+        units.append(Unit((k, "pictures"), of_molecules.pictures, (task, plan), 2 * scale, "pictures"))
     if task.task == "classification":
-        units.append(Unit((k, "shortcuts"), trials.search_shortcuts, (task, plan), 8 * scale, "shortcuts"))
-        for decoy in plan.decoys:
+        for decoy in plan.groups:
             arguments = (task, plan, decoy)
             units.append(Unit((k, "decoys", decoy), trials.decoy_ladder, arguments, 9 * scale, f"{decoy} decoy"))
     return units
 
 
-def _kinds(plan: Plan, main: bool) -> tuple[str, ...]:
+def _kinds(plan: AuditPlan, main: bool) -> tuple[str, ...]:
     """The models to fit: all on the main task, the quick ones on those beside it (all, if none is quick)."""
-    quick = tuple(kind for kind in plan.models if kind not in BLOCKS)
+    quick = tuple(kind for kind in plan.models if plan.quick(kind))
     return plan.models if main else quick or plan.models[:1]
 
 
 def _record(
-    tasks: Sequence[Task], plan: Plan, found: dict[tuple[Any, ...], Any], command: str, seconds: float
+    tasks: Sequence[Task], plan: AuditPlan, found: dict[tuple[Any, ...], Any], command: str, seconds: float
 ) -> dict[str, Any]:
     models = [row for k, task in enumerate(tasks) for row in _models(k, task, plan, found)]
     attribution = [row for k, task in enumerate(tasks) for row in _attribution(k, task, plan, found)]
     task = tasks[0]
-    decoys = [rung for d in plan.decoys for rung in found.get((0, "decoys", d), [])]
+    decoys = [rung for d in plan.groups for rung in found.get((0, "decoys", d), [])]
     all_findings = _findings(task, plan, found, attribution)
     word = verdict(all_findings)
     subject = f"{plan.methods_of(plan.models[0])[0]} on {plan.models[0]}"
@@ -124,7 +124,7 @@ def _record(
             "findings": [asdict(f) for f in all_findings],
             "models": models,
             "attribution": attribution,
-            "fragments": [asdict(f) for f in found[0, "fragments"]],
+            "fragments": [asdict(f) for f in found.get((0, "fragments"), ())],
             "ladders": {
                 "label_noise": [
                     {"flip": r.flip, "prediction": r.prediction, **_score(r.attribution)} for r in _noise(found)
@@ -133,7 +133,7 @@ def _record(
                 "chance": next((row["chance"] for row in attribution), None),
                 "model": plan.ladder_kind,
             },
-            "molecules": [asdict(p) for p in found[0, "pictures"]],
+            "molecules": [asdict(p) for p in found.get((0, "pictures"), ())],
             "data": [_data(t) for t in tasks],
             "provenance": {
                 "command": command,
@@ -141,9 +141,10 @@ def _record(
                 "seed": plan.seed,
                 "seconds": seconds,
                 "workers": plan.workers or processors(),
-                "score": "AUROC of atom values against the rule's atoms, on held-out positives; the best of the legal "
-                "answers for each molecule (`score`), and against all matches at once (`union`)",
-                "interval": "95% bootstrap over model seeds, then molecules",
+                "score": f"AUROC of {task.domain.part} values against the rule's {task.domain.part}s, on held-out "
+                f"positives; the best of the legal answers for each {task.domain.example} (`score`), and against all "
+                "matches at once (`union`)",
+                "interval": f"95% bootstrap over model seeds, then {task.domain.name}",
                 "versions": {
                     "python": platform.python_version(),
                     **{p: version(p) for p in ("attar", "torch", "rdkit", "scikit-learn", "numpy")},
@@ -153,7 +154,7 @@ def _record(
     )
 
 
-def _models(k: int, task: Task, plan: Plan, found: dict) -> list[dict[str, Any]]:
+def _models(k: int, task: Task, plan: AuditPlan, found: dict) -> list[dict[str, Any]]:
     rows = []
     for kind in _kinds(plan, k == 0):
         runs = _runs(k, kind, found)
@@ -161,7 +162,7 @@ def _models(k: int, task: Task, plan: Plan, found: dict) -> list[dict[str, Any]]
         held_out = {name: row[name] for name in ("interval", "n", "seeds")}
         measure = row["auroc"] if task.task == "classification" else row["r2"]
         splits = {"given" if task.given_split else "random": {"score": measure, **held_out}}
-        if (unseen := found.get((k, "cluster", kind))) is not None:
+        if (unseen := found.get((k, "unlike", kind))) is not None:
             splits["cluster"] = _score(prediction(unseen.labels, unseen.predictions, seed=plan.seed))
         if (each := found.get((k, "folds", kind))) is not None:
             splits["5-fold"] = {"score": float(np.mean(each)), "sd": float(np.std(each, ddof=1)), "folds": each}
@@ -169,26 +170,28 @@ def _models(k: int, task: Task, plan: Plan, found: dict) -> list[dict[str, Any]]
     return rows
 
 
-def _attribution(k: int, task: Task, plan: Plan, found: dict) -> list[dict[str, Any]]:
+def _attribution(k: int, task: Task, plan: AuditPlan, found: dict) -> list[dict[str, Any]]:
     return attribution_rows(task, {kind: _runs(k, kind, found) for kind in _kinds(plan, k == 0)})
 
 
-def _findings(task: Task, plan: Plan, found: dict, attribution: list[dict[str, Any]]) -> list[Finding]:
+def _findings(task: Task, plan: AuditPlan, found: dict, attribution: list[dict[str, Any]]) -> list[Finding]:
     kind = plan.models[0]
     method = plan.methods_of(kind)[0]
     runs = _runs(0, kind, found)
     held_out = prediction(runs[0].labels, np.stack([t.predictions for t in runs]), seed=plan.seed)
-    results: list[Finding | None] = [judge.prediction_finding(kind, task.task, held_out)]
-    if (unseen := found.get((0, "cluster", kind))) is not None:
+    results: list[Finding | None] = [judge.prediction_finding(kind, task, held_out)]
+    if (unseen := found.get((0, "unlike", kind))) is not None:
         clusters = prediction(unseen.labels, unseen.predictions, seed=plan.seed)
-        results.append(judge.new_chemistry_finding(kind, task.task, held_out, clusters))
+        results.append(judge.unlike_finding(kind, task, held_out, clusters))
     mine = [row for row in attribution if row["data"] == task.name]
     if mine:
         own = next(row for row in mine if row["model"] == kind and row["method"] == method)
         top = max(mine, key=lambda row: row["interval"][0])
         score = Interval(own["score"], *_ends(own), own["n"])
         best = (f"{top['method']} on {top['model']}", Interval(top["score"], *_ends(top), top["n"]))
-        results.append(judge.attribution_finding(kind, method, score, own["chance"], own["trivial"], best, len(mine)))
+        results.append(
+            judge.attribution_finding(task, kind, method, score, own["chance"], own["trivial"], best, len(mine))
+        )
         parts = {
             n: Interval(own["parts"][n], own["parts_interval"][n][0], own["parts_interval"][n][1], own["n"])
             for n in own["parts"]
@@ -196,15 +199,18 @@ def _findings(task: Task, plan: Plan, found: dict, attribution: list[dict[str, A
         results.append(judge.parts_finding(kind, method, parts, runs[0].methods[method].chance))
         results.append(judge.ladder_finding(plan.ladder_kind, _noise(found), held_out, own["trivial"]))
     if task.rule is None:
-        results.append(judge.no_rule_finding())
+        results.append(judge.no_rule_finding(task))
     else:
         results.append(judge.rule_finding(task))
+    results += judge.shortcut_findings(task, found[0, "shortcuts"])
     if task.task == "classification":
-        results += judge.shortcut_findings(task, found[0, "shortcuts"])
-        rungs: list[DecoyRung] = [r for d in plan.decoys for r in found[0, "decoys", d]]
+        rungs: list[DecoyRung] = [r for d in plan.groups for r in found[0, "decoys", d]]
         results.append(judge.decoy_finding(rungs))
-    results.append(judge.together_finding(found[0, "fragments"]))
-    results += judge.bias_findings(task, found[0, "bias"], plan.bits is not None)
+    results.append(judge.together_finding(found.get((0, "fragments"), ())))
+    chemistry = found.get((0, "chemistry"))
+    results += judge.bias_findings(task, found[0, "shifts"], None if chemistry is None else chemistry.unseen_scaffolds)
+    if chemistry is not None and isinstance(plan, Plan) and plan.bits is not None:
+        results.append(judge.folding_finding(chemistry.folding))
     results += judge.note_findings(task.notes, len(task.examples))
     return [f for f in results if f is not None]
 
