@@ -55,7 +55,7 @@ def prediction_finding(model: str, task: Task, held_out: Interval) -> Finding:
     measure, floor = ("AUROC", 0.5) if task.task == "classification" else ("R²", 0.0)
     good, none = (GOOD_PREDICTION, NO_PREDICTION) if task.task == "classification" else (0.5, 0.05)
     status: Status = "distrust" if held_out.low < none else "caution" if held_out.score < good else "ok"
-    unseen = f"unseen {task.domain.name}"
+    unseen = f"unseen {task.domain.example}s"
     said = {
         "ok": f"it predicts {unseen}",
         "caution": f"it predicts {unseen}, with many errors; attributions weaken faster than predictions",
@@ -84,7 +84,7 @@ def unlike_finding(model: str, task: Task, held_out: Interval, unlike: Interval)
         pitfall="dataset bias",
         question="does the model know the answer?",
         status=status,
-        evidence=f"{model}: {measure} {_interval(unlike)} on whole clusters of {task.domain.name} unlike any in "
+        evidence=f"{model}: {measure} {_interval(unlike)} on whole clusters of {task.domain.example}s unlike any in "
         f"training, {_signed(-drop)} against a random split.",
         remedy="" if status == "ok" else "Do not carry explanations over to what is unlike the training set.",
         value=unlike.score,
@@ -109,7 +109,7 @@ def attribution_finding(
         status: Status = "distrust"
         said = f"worse than random {parts}: to this model the rule's {parts} speak against the label"
     elif score.low <= by_chance + ABOVE_CHANCE and score.score > trivial and score.n < FEW_SCORED:
-        status, said = "caution", f"too few {task.domain.name} to tell it from random {parts}"
+        status, said = "caution", f"too few {task.domain.example}s to tell it from random {parts}"
     elif score.low <= by_chance + ABOVE_CHANCE:
         status, said = "distrust", f"no better than random {parts}"
     elif score.low <= trivial:
@@ -254,9 +254,9 @@ def _shortcut_finding(
     remedy = f"Add negatives with {s.name} and positives without it, or mask it, and train again."
     if explained and spurious:
         evidence += (
-            f" The {s.without} training {task.domain.name} with {s.explained_by} and without {s.name} have the label "
-            f"as often as those with both, so {s.name} tells nothing that {s.explained_by} does not: the model uses "
-            f"{s.name} all the same."
+            f" The {s.without} training {task.domain.example}s with {s.explained_by} and without {s.name} have the "
+            f"label as often as those with both, so {s.name} tells nothing that {s.explained_by} does not: the model "
+            f"uses {s.name} all the same."
         )
     elif undecided:
         leaned = max([s, *rivals], key=lambda other: other.pull)
@@ -266,7 +266,7 @@ def _shortcut_finding(
             f"{leaned.name}."
         )
         remedy = (
-            f"Decide by experiment or with more data: {task.domain.name} that have one of {both} without the other."
+            f"Decide by experiment or with more data: {task.domain.example}s that have one of {both} without the other."
         )
     elif not decided:
         why = "No rule was given" if task.rule is None else "The rule does not decide this label"
@@ -300,9 +300,9 @@ def rule_finding(task: Task) -> Finding | None:
         )
     else:
         evidence = (
-            f"The rule {task.rule_name} is true of {int(matched.sum())} {task.domain.name}: {precision:.0%} of them "
-            f"have the label (lift {precision / positive.mean():.1f}), and it covers {recall:.0%} of the positives. It "
-            "is a hypothesis about this label, not its definition."
+            f"The rule {task.rule_name} is true of {int(matched.sum())} {task.domain.example}s: {precision:.0%} of "
+            f"them have the label (lift {precision / positive.mean():.1f}), and it covers {recall:.0%} of the "
+            "positives. It is a hypothesis about this label, not its definition."
         )
     return Finding(
         name="rule against label",
@@ -343,7 +343,7 @@ def bias_findings(task: Task, shifts: Sequence[Shift], unseen: float | None) -> 
                 pitfall="dataset bias",
                 question="the data",
                 status="caution" if rare else "ok",
-                evidence=f"{positives} of {len(task.labels)} {task.domain.name} are positive "
+                evidence=f"{positives} of {len(task.labels)} {task.domain.example}s are positive "
                 f"({positives / len(task.labels):.1%}).",
                 remedy="Intervals are wide with so few; gather more of the rarer class." if rare else "",
                 value=positives / len(task.labels),
@@ -360,7 +360,7 @@ def bias_findings(task: Task, shifts: Sequence[Shift], unseen: float | None) -> 
             status="caution" if moved else "ok",
             evidence=f"Largest difference between training and test: {worst.name} (mean {worst.train_mean:.3g} and "
             f"{worst.test_mean:.3g}, distance {worst.distance:.2f}, p = {worst.p:.2g}){scaffolds}.",
-            remedy=f"Read test scores as scores on other {task.domain.name} than those trained on." if moved else "",
+            remedy="Read test scores as scores on other examples than those trained on." if moved else "",
             value=worst.distance,
             chance=0.0,
         )

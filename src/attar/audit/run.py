@@ -74,7 +74,10 @@ def _units(k: int, task: Task, plan: AuditPlan, *, main: bool) -> list[Unit]:
         for seed in range(plan.seeds if matters and main else 1):
             arguments = (task, plan, kind, plan.seed + seed)
             key, what = (k, "trial", kind, seed), f"{kind}, seed {seed}"
-            units.append(Unit(key, trials.trial, arguments, plan.cost(kind) * scale, what))
+            if main and kind == plan.models[0] and seed == 0:
+                units.append(Unit((k, "first"), trials.first_trial, (task, plan), (plan.cost(kind) + 8) * scale, what))
+            else:
+                units.append(Unit(key, trials.trial, arguments, plan.cost(kind) * scale, what))
         if main and not task.given_split:
             arguments = (task, plan, kind)
             key, what = (k, "unlike", kind), f"{kind}, unlike training"
@@ -88,7 +91,6 @@ def _units(k: int, task: Task, plan: AuditPlan, *, main: bool) -> list[Unit]:
         flips = plan.flips[half::2]
         units.append(Unit((k, "noise", half), trials.noise_ladder, (task, plan, flips), 5 * scale, "label noise"))
     units.append(Unit((k, "shifts"), trials.shifted, (task,), 3 * scale, "train against test"))
-    units.append(Unit((k, "shortcuts"), trials.search_shortcuts, (task, plan), 8 * scale, "shortcuts"))
     if isinstance(plan, Plan):
         units.append(Unit((k, "fragments"), of_molecules.fragments, (task, plan), 5 * scale, "fragment table"))
         units.append(Unit((k, "chemistry"), of_molecules.chemistry, (task, plan), 3 * scale, "scaffolds"))
@@ -157,7 +159,7 @@ def _record(
 def _models(k: int, task: Task, plan: AuditPlan, found: dict) -> list[dict[str, Any]]:
     rows = []
     for kind in _kinds(plan, k == 0):
-        runs = _runs(k, kind, found)
+        runs = _runs(k, kind, plan, found)
         row = model_row(task, kind, runs, seed=plan.seed)
         held_out = {name: row[name] for name in ("interval", "n", "seeds")}
         measure = row["auroc"] if task.task == "classification" else row["r2"]
@@ -171,13 +173,13 @@ def _models(k: int, task: Task, plan: AuditPlan, found: dict) -> list[dict[str, 
 
 
 def _attribution(k: int, task: Task, plan: AuditPlan, found: dict) -> list[dict[str, Any]]:
-    return attribution_rows(task, {kind: _runs(k, kind, found) for kind in _kinds(plan, k == 0)})
+    return attribution_rows(task, {kind: _runs(k, kind, plan, found) for kind in _kinds(plan, k == 0)})
 
 
 def _findings(task: Task, plan: AuditPlan, found: dict, attribution: list[dict[str, Any]]) -> list[Finding]:
     kind = plan.models[0]
     method = plan.methods_of(kind)[0]
-    runs = _runs(0, kind, found)
+    runs = _runs(0, kind, plan, found)
     held_out = prediction(runs[0].labels, np.stack([t.predictions for t in runs]), seed=plan.seed)
     results: list[Finding | None] = [judge.prediction_finding(kind, task, held_out)]
     if (unseen := found.get((0, "unlike", kind))) is not None:
@@ -202,7 +204,7 @@ def _findings(task: Task, plan: AuditPlan, found: dict, attribution: list[dict[s
         results.append(judge.no_rule_finding(task))
     else:
         results.append(judge.rule_finding(task))
-    results += judge.shortcut_findings(task, found[0, "shortcuts"])
+    results += judge.shortcut_findings(task, found[0, "first"].shortcuts)
     if task.task == "classification":
         rungs: list[DecoyRung] = [r for d in plan.groups for r in found[0, "decoys", d]]
         results.append(judge.decoy_finding(rungs))
@@ -224,9 +226,10 @@ def _noise(found: dict) -> list[Rung]:
     return sorted((r for half in (0, 1) for r in found[0, "noise", half]), key=lambda r: r.flip)
 
 
-def _runs(k: int, kind: str, found: dict) -> list[Trial]:
+def _runs(k: int, kind: str, plan: AuditPlan, found: dict) -> list[Trial]:
+    first = [found[k, "first"].trial] if (k, "first") in found and kind == plan.models[0] else []
     seeds = sorted(key[3] for key in found if key[:3] == (k, "trial", kind))
-    return [found[k, "trial", kind, seed] for seed in seeds]
+    return first + [found[k, "trial", kind, seed] for seed in seeds]
 
 
 def _score(i: Interval) -> dict[str, Any]:

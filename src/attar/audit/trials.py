@@ -1,5 +1,6 @@
 """The pieces of an audit that run on their own, on any worker: one fit, one rung, one search."""
 
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
@@ -7,7 +8,7 @@ import numpy as np
 from attar.audit.plan import AuditPlan
 from attar.evaluation.intervals import quality
 from attar.experiments.task import Task
-from attar.experiments.trial import Trial
+from attar.experiments.trial import Trial, tried
 from attar.experiments.trial import trial as run_trial
 from attar.pitfalls.dataset_bias import Shift, shifts
 from attar.pitfalls.imperfect_model import Rung, rung
@@ -20,6 +21,32 @@ FOLDS = 5
 def trial(task: Task, plan: AuditPlan, kind: str, seed: int) -> Trial:
     """Fit on the training examples, predict the test ones, score every method."""
     return run_trial(task, plan.recipe(kind, task.task), plan.methods_of(kind), seed)
+
+
+@dataclass(frozen=True, eq=False)
+class First:
+    """What is asked of the first model, the one that the verdict is about, beside its trial."""
+
+    trial: Trial
+    shortcuts: list[Shortcut]
+
+
+def first_trial(task: Task, plan: AuditPlan) -> First:
+    """The first model, fitted once: its trial, and the search for shortcuts that it takes."""
+    start, kind = perf_counter(), plan.models[0]
+    fitted = plan.recipe(kind, task.task).fit(*task.part(task.train), plan.seed)
+    done = tried(task, fitted, plan.methods_of(kind))
+    done = replace(done, seconds=perf_counter() - start)
+    found = shortcuts(
+        fitted,
+        editor=task.domain.editor,
+        keeps=task.keeps,
+        true_parts=task.true_parts,
+        train=task.part(task.train),
+        test=task.part(task.test),
+        seed=plan.seed,
+    )
+    return First(done, found)
 
 
 def unlike_trial(task: Task, plan: AuditPlan, kind: str) -> Trial | None:
@@ -80,19 +107,6 @@ def decoy_ladder(task: Task, plan: AuditPlan, decoy: str) -> list[DecoyRung]:
         )
         for share in plan.shares
     ]
-
-
-def search_shortcuts(task: Task, plan: AuditPlan) -> list[Shortcut]:
-    fitted = plan.recipe(plan.models[0], task.task).fit(*task.part(task.train), plan.seed)
-    return shortcuts(
-        fitted,
-        editor=task.domain.editor,
-        keeps=task.keeps,
-        true_parts=task.true_parts,
-        train=task.part(task.train),
-        test=task.part(task.test),
-        seed=plan.seed,
-    )
 
 
 def shifted(task: Task) -> list[Shift]:

@@ -54,10 +54,10 @@ def benchmark(
     for name, given in (("--data", data), ("--truth", truth), ("--input", input), ("--split", split)):
         if given is not None:
             raise InputError(f"{name} is for molecules; {domain} are made, with --rule as their truth")
-    return _made(_domain(domain), rule, models, count, epochs, seed)
+    return _made(made_domain(domain), rule, models, count, epochs, seed)
 
 
-def _domain(name: str) -> MadeDomain:
+def made_domain(name: str) -> MadeDomain:
     """Raises `InputError` for a name that no domain has."""
     if name not in MADE:
         raise InputError(f"there is no benchmark of {name!r}; choose from molecules, {', '.join(MADE)}")

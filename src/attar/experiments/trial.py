@@ -1,7 +1,7 @@
 """One model fitted on a task and every method scored on it; and the rows that a report or leaderboard shows of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -54,6 +54,15 @@ def trial(
     on so many `negatives`, in which there is nothing to find."""
     start = perf_counter()
     fitted = recipe.fit(*task.part(task.train), seed)
+    done = tried(task, fitted, methods, at_most=at_most, negatives=negatives)
+    return replace(done, seconds=perf_counter() - start)
+
+
+def tried(
+    task: Task, fitted: Fitted, methods: Sequence[str], *, at_most: int | None = 300, negatives: int = 0
+) -> Trial:
+    """The same of a model that is fitted already."""
+    start = perf_counter()
     examples, labels = task.part(task.test)
     scored, truths = task.scored(at_most)
     empty = task.without_truth(negatives) if negatives else []

@@ -22,6 +22,7 @@ from attar.pitfalls.spurious_correlation import with_group
 AT_LEAST = 8  # training positives that must hold a group
 SIGNIFICANT = 0.01  # Fisher's exact test, after Bonferroni's correction
 FEWEST = 10  # examples in which two groups part, for the data to tell them apart
+GOES_ALONG = 0.3  # the correlation from which two groups are also asked about together
 NEARLY = 0.9  # of the positives that hold a group: a closer name of it holds as many
 AS_GOOD = 0.05  # a difference in the share of positives that counts as none
 
@@ -87,32 +88,17 @@ def shortcuts(
         return []
     z_positive, z_negative = fitted.predict(test_positive), fitted.predict(test_negative)
     gap = float(z_positive.mean() - z_negative.mean())
-    found = []
-    for p, name in kept:
-        pairs = [
-            (z, after)
-            for z, e in zip(z_negative, test_negative, strict=True)
-            if (after := with_group(e, name, editor=editor, keeps=keeps, generator=generator)) is not None
-        ]
-        if len(pairs) < 10:
-            continue
-        z_edited = fitted.predict([after for _, after in pairs])
-        without = np.array([not editor.places(e, name) for e in test_positive])
-        rivals = z_positive[without] if without.sum() >= 5 else z_positive
-        found.append(
-            Shortcut(
-                name=name,
-                positives=int(seen.clear[name].sum()),
-                negatives=round(float(seen.against[name].mean()) * int((train[1] < 0.5).sum())),
-                p=p,
-                pull=float((z_edited - np.array([z for z, _ in pairs])).mean() / gap) if gap > 0 else np.nan,
-                on_negatives=_apart(rivals, z_edited),
-                control=_apart(rivals, z_negative),
-                loss=_loss(fitted, name, test_positive, z_positive, gap, editor, keeps, generator, edited),
-            )
-        )
-    related = [_beside(shortcut, [name for _, name in kept], seen) for shortcut in found]
-    return sorted(related, key=lambda s: -s.pull)
+    ask = _Asking(fitted, editor, keeps, test_positive, test_negative, z_positive, z_negative, gap, generator, edited)
+    names = [name for _, name in kept]
+    single = [s for p, name in kept if (s := ask.about((name,), p, seen, train[1])) is not None]
+    pulls = {s.name: s.pull for s in single}
+    found = [_beside(s, names, seen) for s in single]
+    for several in _together(names, seen):
+        both = ask.about(several, max(p for p, name in kept if name in several), seen, train[1])
+        # Told of where they say more together than the strongest of them does alone.
+        if both is not None and both.pull > max(pulls.get(name, 0.0) for name in several):
+            found.append(both)
+    return sorted(found, key=lambda s: -s.pull)
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,6 +167,88 @@ def _closer(seen: _Seen, name: str, better: str) -> bool:
     return bool(nearly and seen.against[name].sum() < seen.against[better].sum())
 
 
+def _together(names: Sequence[str], seen: _Seen) -> list[tuple[str, ...]]:
+    """Candidates that mostly come with one another among the positives: they may be one shortcut of several parts."""
+    link = {name: {name} for name in names}
+    for k, one in enumerate(names):
+        for other in names[k + 1 :]:
+            if _phi(seen.clear[one], seen.clear[other]) >= GOES_ALONG:
+                joined = link[one] | link[other]
+                for each in joined:
+                    link[each] = joined
+    return list(dict.fromkeys(tuple(n for n in names if n in link[name]) for name in names if len(link[name]) > 1))
+
+
+def _phi(one: np.ndarray, other: np.ndarray) -> float:
+    """The correlation of two groups' presences; 1 where both are always there."""
+    if one.all() and other.all():
+        return 1.0
+    if one.all() or other.all() or not one.any() or not other.any():
+        return 0.0
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+@dataclass(frozen=True, eq=False)
+class _Asking:
+    """What the model says of test examples with groups put in or taken out."""
+
+    fitted: Fitted
+    editor: Editor
+    keeps: Callable[[Any, Any], bool]
+    positive: Sequence[Any]
+    negative: Sequence[Any]
+    z_positive: np.ndarray
+    z_negative: np.ndarray
+    gap: float
+    generator: np.random.Generator
+    edited: int
+
+    def about(self, names: tuple[str, ...], p: float, seen: _Seen, labels: np.ndarray) -> Shortcut | None:
+        """A suspect: one group, or several that come together; None where they fit on too few examples."""
+        pairs = [
+            (z, after)
+            for z, e in zip(self.z_negative, self.negative, strict=True)
+            if (after := self._with(e, names)) is not None
+        ]
+        if len(pairs) < FEWEST:
+            return None
+        z_edited = self.fitted.predict([after for _, after in pairs])
+        without = np.array([not all(self.editor.places(e, name) for name in names) for e in self.positive])
+        rivals = self.z_positive[without] if without.sum() >= 5 else self.z_positive
+        held = np.all([seen.clear[name] for name in names], 0)
+        against = np.all([seen.against[name] for name in names], 0)
+        return Shortcut(
+            name=" + ".join(names),
+            positives=int(held.sum()),
+            negatives=round(float(against.mean()) * int((labels < 0.5).sum())),
+            p=p,
+            pull=float((z_edited - np.array([z for z, _ in pairs])).mean() / self.gap) if self.gap > 0 else np.nan,
+            on_negatives=_apart(rivals, z_edited),
+            control=_apart(rivals, self.z_negative),
+            loss=self._loss(names[0]) if len(names) == 1 else None,
+        )
+
+    def _with(self, example: Any, names: tuple[str, ...]) -> Any | None:
+        edited: Any | None = example
+        for name in names:
+            if edited is not None:
+                edited = with_group(edited, name, editor=self.editor, keeps=self.keeps, generator=self.generator)
+        return edited
+
+    def _loss(self, name: str) -> float | None:
+        """What the model loses on positives without the group, their label unchanged, in units of the gap."""
+        pairs = []
+        for z, example in zip(self.z_positive, self.positive, strict=True):
+            if len(pairs) < self.edited and self.editor.places(example, name):
+                after = self.editor.remove(example, name, self.generator)
+                if after is not None and self.keeps(example, after):
+                    pairs.append((z, after))
+        if len(pairs) < FEWEST or self.gap <= 0:
+            return None
+        lost = np.array([z for z, _ in pairs]) - self.fitted.predict([after for _, after in pairs])
+        return float(lost.mean() / self.gap)
+
+
 def _beside(shortcut: Shortcut, names: Sequence[str], seen: _Seen) -> Shortcut:
     """What the other candidates say of this one: that it never parts from them, or tells nothing beside them."""
     this, this_against = seen.clear[shortcut.name], seen.against[shortcut.name]
@@ -209,29 +277,6 @@ def _beside(shortcut: Shortcut, names: Sequence[str], seen: _Seen) -> Shortcut:
         return replace(shortcut, never_parts=tuple(always))
     without, name = max(explained)
     return replace(shortcut, explained_by=name, without=without, never_parts=tuple(always))
-
-
-def _loss(
-    fitted: Fitted,
-    name: str,
-    positive: Sequence[Any],
-    z_positive: np.ndarray,
-    gap: float,
-    editor: Editor,
-    keeps: Callable[[Any, Any], bool],
-    generator: np.random.Generator,
-    at_most: int,
-) -> float | None:
-    """What the model loses on positives without the group, their label unchanged, in units of the gap."""
-    pairs = []
-    for z, example in zip(z_positive, positive, strict=True):
-        if len(pairs) < at_most and editor.places(example, name):
-            after = editor.remove(example, name, generator)
-            if after is not None and keeps(example, after):
-                pairs.append((z, after))
-    if len(pairs) < FEWEST or gap <= 0:
-        return None
-    return float((np.array([z for z, _ in pairs]) - fitted.predict([after for _, after in pairs])).mean() / gap)
 
 
 def _in_two(examples: Sequence[Any], labels: np.ndarray) -> tuple[Sequence[Any], np.ndarray]:
