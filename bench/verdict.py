@@ -7,15 +7,15 @@ Each problem is a clean question with one fault put in (none · a shortcut on a 
 part or of two · a slice with wrong labels · label noise · few examples · a network with random weights). What a model
 deserves is measured with the fault known. It is *good* if the attribution finds the rule's parts with an AUROC of at
 least LEVEL (where a group is planted: in examples that hold both) and the planted group moves it by less than HARMLESS
-of the gap between the classes; *bad* if a fault is planted and the AUROC is below LEVEL or the group moves it by HARMFUL
-or more; the rest lies between and is counted nowhere. *Wrong trust*: the audit says trust of a bad one. *Wrong
+of the gap between the classes; *bad* if a fault is planted and the AUROC is below LEVEL or the group moves it by
+HARMFUL or more; the rest lies between and is counted nowhere. *Wrong trust*: the audit says trust of a bad one. *Wrong
 distrust*: it says distrust of a good one. Caution is neither, and shown beside them. Thresholds were set on even seeds
 alone; what is reported are odd ones. Intervals are Wilson's, 95%.
 """
 
 import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from time import perf_counter
 from typing import Any
 

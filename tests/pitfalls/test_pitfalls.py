@@ -11,6 +11,7 @@ from scipy.sparse import csc_matrix
 from scipy.stats import fisher_exact, ks_2samp
 
 from attar.core.editor import Group
+from attar.core.errors import InputError
 from attar.core.rule import explanations, holds
 from attar.core.split import random_split
 from attar.domains.molecules.edit import MoleculeEditor, attach, places
@@ -22,7 +23,7 @@ from attar.experiments.molecule_models import FittedMolecules, MoleculeRecipe
 from attar.pitfalls.dataset_bias import co_occurring, shifts, unseen_share
 from attar.pitfalls.imperfect_model import Rung, expected, flipped, rung
 from attar.pitfalls.shortcut_search import Shortcut, shortcuts
-from attar.pitfalls.spurious_correlation import DecoyRung, decoyed, with_group
+from attar.pitfalls.spurious_correlation import DecoyRung, Mixture, confounded, decoyed, with_group
 from models import nci
 
 # --- the imperfect model: flipped labels ---
@@ -198,6 +199,9 @@ class WordEditor:
     def insert(self, example: tuple[str, ...], name: str, generator: np.random.Generator) -> list[tuple[str, ...]]:
         return [(name, *example)]
 
+    def remove(self, example: tuple[str, ...], name: str, generator: np.random.Generator) -> tuple[str, ...]:
+        return tuple(word for word in example if word != name)
+
 
 @dataclass(frozen=True)
 class WordWeights:
@@ -301,6 +305,145 @@ def test_a_group_that_cannot_be_put_on_negatives_is_not_judged() -> None:
 def test_a_model_that_does_not_tell_the_classes_apart_has_no_pull() -> None:
     (found,) = words_looked_for(["rose the decoy"] * 60, ["a"] * 80, fitted=WordWeights({"decoy": 1.0}))
     assert np.isnan(found.pull)
+
+
+def free_of_a_rule(positive: list[str], negative: list[str], weights: dict[str, float]) -> dict[str, Shortcut]:
+    """The same search where no rule is known, in sentences held out as they are trained on."""
+    sentences = [tuple(text.split()) for text in positive + negative]
+    labels = np.repeat([1.0, 0.0], [len(positive), len(negative)])
+    both = (sentences, labels)
+    found = shortcuts(
+        WordWeights(weights),
+        editor=WordEditor(),
+        keeps=lambda *_: True,
+        true_parts=lambda _: frozenset(),
+        train=both,
+        test=both,
+    )
+    return {s.name: s for s in found}
+
+
+def test_a_group_that_tells_nothing_beside_another_is_explained_by_it() -> None:
+    """All positives have a rose, nine of ten an ox too: the ox tells nothing, whatever the model makes of it."""
+    found = free_of_a_rule(["rose ox"] * 90 + ["rose"] * 10, ["a"] * 100, {"rose": 1.0, "ox": 1.0})
+    assert (found["ox"].explained_by, found["ox"].without) == ("rose", 10)
+    assert found["rose"].explained_by is None
+    assert found["ox"].pull == pytest.approx(1 / 1.9)  # of a gap of 1 + 0.9
+    assert found["ox"].loss == pytest.approx(1 / 1.9)
+    assert found["ox"].never_parts == ()
+
+
+@pytest.mark.parametrize("alone", [9, 10])
+def test_as_many_must_part_as_tell(alone: int) -> None:
+    found = free_of_a_rule(["rose ox"] * (100 - alone) + ["rose"] * alone, ["a"] * 100, {"rose": 1.0, "ox": 1.0})
+    assert found["ox"].explained_by == ("rose" if alone == 10 else None)
+    assert found["ox"].never_parts == (() if alone == 10 else ("rose",))
+    assert found["rose"].never_parts == (() if alone == 10 else ("ox",))
+
+
+def test_either_of_two_causes_explains_no_other() -> None:
+    found = free_of_a_rule(["rose"] * 60 + ["ox"] * 60 + ["rose ox"] * 20, ["a"] * 100, {"rose": 1.0, "ox": 1.0})
+    assert {s.explained_by for s in found.values()} == {None}
+
+
+def test_both_of_two_causes_explain_no_other() -> None:
+    negative = ["a"] * 40 + ["rose"] * 40 + ["ox"] * 40
+    found = free_of_a_rule(["rose ox"] * 80, negative, {"rose": 1.0, "ox": 1.0})
+    assert {s.explained_by for s in found.values()} == {None}
+    assert {s.never_parts for s in found.values()} == {()}
+
+
+def test_parts_of_one_shortcut_are_told_of_together() -> None:
+    found = free_of_a_rule(["rose x y"] * 50 + ["rose"] * 50, ["a"] * 100, {"rose": 1.0, "x": 0.05, "y": 0.05})
+    both = found["x + y"]
+    assert both.pull == pytest.approx(0.1 / 1.05)
+    assert both.pull > found["x"].pull
+    assert (both.positives, both.negatives, both.loss) == (50, 0, None)
+    assert "rose + x" not in found  # half of the positives have x, all a rose: no correlation
+
+
+def test_parts_that_say_no_more_together_are_told_of_apart() -> None:
+    found = free_of_a_rule(["rose x y"] * 50 + ["rose"] * 50, ["a"] * 100, {"rose": 1.0, "x": 0.3, "y": -0.3})
+    assert {"x", "y"} <= set(found)
+    assert not any("+" in name for name in found)
+
+
+def test_of_copies_the_closer_name_is_told() -> None:
+    """Thirty positives and no negative have `decoy`; `de`, in the same places, is in ten negatives too."""
+
+    @dataclass(frozen=True)
+    class Syllables(WordEditor):
+        def groups(self, example: tuple[str, ...]) -> list[Group]:
+            short = [Group("de", frozenset({k})) for k, word in enumerate(example) if word[:2] == "de"]
+            return [*WordEditor.groups(self, example), *short]
+
+    positive, negative = ["rose the decoy"] * 30 + ["rose"] * 30, ["a"] * 70 + ["den"] * 10
+    (found,) = words_looked_for(positive, negative, editor=Syllables())
+    assert found.name == "decoy"
+
+
+def test_numbers_are_looked_at_by_thirds() -> None:
+    sentences = [("ox",)] * 20 + [("a",)] * 40
+    labels = np.r_[np.linspace(2, 3, 20), np.linspace(0, 1, 40)]
+    known = {"editor": WordEditor(), "keeps": lambda *_: True, "true_parts": lambda _: frozenset()}
+    both = {"train": (sentences, labels), "test": (sentences, labels)}
+    (found,) = shortcuts(WordWeights({"ox": 2.0}), **known, **both)
+    assert (found.name, found.positives, found.negatives, found.pull) == ("ox", 20, 0, 1.0)
+
+
+# --- spurious correlation: mixtures of positives that hold both and the cause alone ---
+
+
+@dataclass(frozen=True)
+class WordRecipe:
+    """Its weight of a word is the share of the label that goes with it; it has one method."""
+
+    name: str = "words"
+    methods: tuple[str, ...] = ("own",)
+    seeds_matter: bool = False
+
+    def fit(self, examples: Sequence[tuple[str, ...]], labels: np.ndarray, seed: int) -> WordWeights:
+        words = sorted({word for example in examples for word in example})
+        held = np.array([[word in example for word in words] for example in examples], dtype=float)
+        return WordWeights(dict(zip(words, (held.T @ (labels - labels.mean())).tolist(), strict=True)))
+
+
+def word_mask(word: str) -> Any:
+    def masks(example: tuple[str, ...]) -> TruthMasks:
+        mask = np.array([w == word for w in example])
+        return TruthMasks(mask[None], mask, {})
+
+    return masks
+
+
+def mixed(share: float, **options: Any) -> Mixture:
+    both, cause, neither, shortcut = ("rose", "ox", "a"), ("rose", "a"), ("a", "b"), ("ox", "a")
+    known: dict[str, Any] = {
+        "train": ([both] * 40, [cause] * 40, [neither] * 40),
+        "test": ([both] * 5, [cause] * 5, [shortcut] * 5),
+        "cause": word_mask("rose"),
+        "shortcut": word_mask("ox"),
+        "method": "own",
+    }
+    return confounded(WordRecipe(), share, **(known | options))
+
+
+def test_a_mixture_shows_the_shortcut_where_both_are_and_nowhere_else() -> None:
+    clean, half, whole = mixed(0.0), mixed(0.5), mixed(1.0)
+    assert (clean.prediction, half.prediction, whole.prediction) == (1.0, 1.0, 0.5)
+    assert {m.cause_alone for m in (clean, half, whole)} == {1.0}  # flat, whatever the model learned
+    assert clean.shortcut_mass == 0
+    assert half.shortcut_mass == pytest.approx(1 / 3)
+    assert whole.shortcut_mass == pytest.approx(1 / 2)
+    assert clean.cause == 1
+    assert whole.cause == whole.shortcut == 0.75  # each ties with the other and beats the third word
+
+
+def test_a_mixture_needs_examples_of_each_kind_and_a_share() -> None:
+    with pytest.raises(InputError, match=r"share is 1\.5"):
+        mixed(1.5)
+    with pytest.raises(InputError, match="give some with both"):
+        mixed(0.5, test=([("rose", "ox")], [], [("ox",)]))
 
 
 # --- spurious correlation: a decoy, planted in molecules ---
