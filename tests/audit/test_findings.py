@@ -40,7 +40,7 @@ def finding(status: str, pitfall: str = "dataset bias", name: str = "x") -> Find
 
 @pytest.mark.parametrize(
     ("score", "low", "status"),
-    [(0.9, 0.85, "ok"), (0.79, 0.7, "caution"), (0.9, 0.54, "distrust"), (0.5, 0.45, "distrust")],
+    [(0.9, 0.85, "ok"), (0.79, 0.7, "caution"), (0.9, 0.54, "caution"), (0.5, 0.45, "distrust")],
 )
 def test_held_out_prediction(score: float, low: float, status: str) -> None:
     found = prediction_finding("glm", task([1, 1, 0, 0, 0, 0]), Interval(score, low, 0.95, 100))

@@ -20,7 +20,7 @@ from attar.pitfalls.spurious_correlation import DecoyRung
 Status = Literal["ok", "note", "caution", "distrust"]
 
 GOOD_PREDICTION = 0.80  # a held-out AUROC below it is a caution
-NO_PREDICTION = 0.55  # an interval that reaches below it is no prediction
+LITTLE_PREDICTION = 0.55  # an interval that reaches below it is hardly a prediction; below chance it is none
 DROP_ON_NEW = 0.10  # more lost on whole unseen clusters is a caution
 ABOVE_CHANCE = 0.05  # an attribution that may lie this close to chance shows nothing
 RULE_IS_LABEL = 0.98  # from this agreement on, what lies outside the rule cannot be the cause
@@ -53,8 +53,9 @@ class Finding:
 def prediction_finding(model: str, task: Task, held_out: Interval) -> Finding:
     """Does the model know the answer at all? Attributions of one that does not are noise."""
     measure, floor = ("AUROC", 0.5) if task.task == "classification" else ("R²", 0.0)
-    good, none = (GOOD_PREDICTION, NO_PREDICTION) if task.task == "classification" else (0.5, 0.05)
-    status: Status = "distrust" if held_out.low < none else "caution" if held_out.score < good else "ok"
+    good, little = (GOOD_PREDICTION, LITTLE_PREDICTION) if task.task == "classification" else (0.5, 0.05)
+    doubtful = held_out.score < good or held_out.low < little
+    status: Status = "distrust" if held_out.low <= floor else "caution" if doubtful else "ok"
     unseen = f"unseen {task.domain.example}s"
     said = {
         "ok": f"it predicts {unseen}",
