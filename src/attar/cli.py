@@ -14,7 +14,7 @@ from attar.core.errors import AttarError, InputError
 from attar.engine.interrupt import interruptible
 
 if TYPE_CHECKING:
-    from attar.audit.plan import Plan
+    from attar.audit.plan import AuditPlan
     from attar.experiments.explain import Question
     from attar.experiments.task import Task
 
@@ -60,6 +60,9 @@ def audit(
     models: Annotated[
         str, typer.Option(help=f"Of {', '.join(MODELS)}; the verdict is about the first.")
     ] = "glm,tree,mlp,gcn",
+    model: Annotated[
+        str | None, typer.Option(help="A model of yours in their place, as module:object; or what makes one.")
+    ] = None,
     methods: Annotated[str | None, typer.Option(help="Methods to run (see `attar methods`); all if not given.")] = None,
     report: Annotated[Path | None, typer.Option(help="The page to write; audit-NAME.html if not given.")] = None,
     json: Annotated[Path | None, typer.Option(help="The same content for programs; not written unless named.")] = None,
@@ -88,23 +91,39 @@ def audit(
     for path in (page, json):
         if path is not None:
             check_writable(path)
-    from attar.audit.plan import Plan
+    from attar.audit.plan import GivenPlan, Plan
 
-    plan = Plan(
-        models=_listed(models),
-        methods=None if methods is None else _listed(methods),
-        seed=seed,
-        seeds=seeds,
-        radius=radius,
-        presence=not counts,
-        bits=bits,
-        penalty=penalty,
-        strength=strength,
-        epochs=epochs,
-        subgraphs=subgraphs,
-        bonds=bonds,
-        workers=workers,
-    )
+    named = None if methods is None else _listed(methods)
+    if model is not None:
+        from attar.experiments.given_models import named_object
+
+        plan = GivenPlan(
+            model=named_object(model),
+            named=model,
+            methods=named,
+            seed=seed,
+            seeds=seeds,
+            radius=radius,
+            presence=not counts,
+            bits=bits,
+            epochs=epochs,
+        )
+    else:
+        plan = Plan(
+            models=_listed(models),
+            methods=named,
+            seed=seed,
+            seeds=seeds,
+            radius=radius,
+            presence=not counts,
+            bits=bits,
+            penalty=penalty,
+            strength=strength,
+            epochs=epochs,
+            subgraphs=subgraphs,
+            bonds=bonds,
+            workers=workers,
+        )
     if data == "rose":
         given = {"--input": input, "--label": label, "--split": split, "--rule": rule}
         _refuse(given, "audit rose brings its own data")
@@ -377,7 +396,7 @@ def _task(
     return from_table(table, rule=known, rule_name=rule, seed=seed)
 
 
-def _audit(tasks: "list[Task]", plan: "Plan") -> dict[str, Any]:
+def _audit(tasks: "list[Task]", plan: "AuditPlan") -> dict[str, Any]:
     from attar.audit.run import audit as run_audit
 
     with _progress("auditing") as progress:

@@ -1,11 +1,12 @@
 """The one verb: `attribute`. All that methods share happens here, once."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, overload
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from attar.adapters import adapt
@@ -13,7 +14,7 @@ from attar.core.attribution import Attribution, chained
 from attar.core.errors import InputError, UnsupportedError
 from attar.core.inputs import Inputs, Named, Tensors
 from attar.core.method import Method, needs_of
-from attar.core.model import Chunked, require, told
+from attar.core.model import Chunked, Predictor, require, told
 from attar.core.parts import Parts
 from attar.core.target import Predicted, Target
 
@@ -66,6 +67,36 @@ def attribute(
     Raises `UnsupportedError` where the model cannot do what the method needs, cuts the gradient that it needs, answers
     at random, or about an example by the others in its batch; `InputError` for integers, NaN or an empty batch.
     """
+    asked, name = _targets(target), type(method).__name__
+    put = posed(model, inputs, asked, needs=needs_of(method), asker=name, at=at, batch_size=batch_size)
+    found = explained(put, method, batch_size=batch_size)
+    found = [replace(each, target=repr(said)) for each, said in zip(found, asked, strict=True)]
+    return found[0] if target is None or isinstance(target, Target) else found
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Posed:
+    """A question that is ready to be asked: of a model in chunks, about inputs that were checked, its targets fixed by
+    what the model answers about them."""
+
+    model: Chunked
+    inputs: Inputs
+    targets: Sequence[Target]
+    outputs: Float[Tensor, "batch *outputs"]
+
+
+@torch.inference_mode(mode=False)
+def posed(
+    model: object,
+    inputs: Any,
+    targets: Sequence[Target],
+    *,
+    needs: Iterable[type] = (Predictor,),
+    asker: str = "the measure",
+    at: str | None = None,
+    batch_size: int | None = None,
+) -> Posed:
+    """What `attribute` does before a method is asked, for measures that ask the model themselves. Raises as it does."""
     if batch_size is not None and batch_size < 1:
         raise InputError(f"batch_size is {batch_size}, expected at least 1")
     adapted: Any = adapt(model)
@@ -73,26 +104,40 @@ def attribute(
     if at is not None:
         adapted, given = _at_layer(adapted, given, at, batch_size)
     given = _checked(given)
-    targets = _targets(target)
-    batch_size = batch_size or _fitting(given)
-    for needs in needs_of(method):
-        adapted = told(adapted, needs, given)
-        require(adapted, needs, type(method).__name__)
-    bounded = Chunked(adapted, batch_size)
+    for need in needs:
+        adapted = told(adapted, need, given)
+        require(adapted, need, asker)
+    bounded = Chunked(adapted, batch_size or _fitting(given))
     outputs = _finite(bounded.predict(given), "the model's output")
     _alone(bounded, given, outputs)
     by_class = getattr(adapted, "log_odds", False)
-    asked = [(each.of_log_odds() if by_class else each).resolve(outputs) for each in targets]
+    fixed = [(each.of_log_odds() if by_class else each).resolve(outputs) for each in targets]
+    return Posed(model=bounded, inputs=given, targets=fixed, outputs=outputs)
+
+
+@torch.inference_mode(mode=False)
+def explained(
+    put: Posed,
+    method: Method,
+    *,
+    inputs: Inputs | None = None,
+    targets: Sequence[Target] | None = None,
+    batch_size: int | None = None,
+) -> list[Attribution]:
+    """What the method answers, for each target: about the question's own inputs, or about others that were made from
+    them (with targets fixed for these), of which the model is then asked no more than the method asks."""
+    model, given = put.model, put.inputs if inputs is None else inputs
+    targets = put.targets if targets is None else targets
     pieces: list[list[Attribution]] = []
-    for index in torch.arange(len(given), device=given.device).split(batch_size):
+    for index in torch.arange(len(given), device=given.device).split(batch_size or _fitting(given)):
         chunk = given if len(index) == len(given) else given.take(index)
-        bounded.answered = (chunk, outputs[index])
-        pieces.append(_each(method, bounded, chunk, [each.take(index) for each in asked]))
-    found = [
-        _finished(chained(list(parts)), method, each, given, asked_before=0 if bounded.reused else 1)
+        model.answered = (chunk, put.outputs[index]) if inputs is None else None
+        pieces.append(_each(method, model, chunk, [each.take(index) for each in targets]))
+    before = 1 if inputs is None and not model.reused else 0
+    return [
+        _finished(chained(list(parts)), method, each, given, asked_before=before)
         for parts, each in zip(zip(*pieces, strict=True), targets, strict=True)
     ]
-    return found[0] if target is None or isinstance(target, Target) else found
 
 
 def _targets(target: Any) -> list[Target]:

@@ -132,7 +132,7 @@ def test_values_that_cannot_be_ranked_are_refused(bad: float) -> None:
 
 @pytest.mark.parametrize("shape", [(7,), (9,), (0,), (8, 1)])
 def test_values_of_other_parts_are_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match=r"values for a truth over \(8,\) parts"):
+    with pytest.raises(InputError, match=r"values for a truth over 8 parts"):
         accuracy(np.zeros(shape), ONE)
 
 

@@ -287,6 +287,36 @@ def _shortcut_finding(
     )
 
 
+def given_findings(task: Task, name: str, *, makes: bool) -> list[Finding]:
+    """What cannot be asked of a model that was given, and what nobody here knows of it."""
+    findings = []
+    if not makes:
+        findings.append(
+            Finding(
+                name="questions left open",
+                pitfall="imperfect model",
+                question="true of the model?",
+                status="note",
+                evidence=f"{name} was given as it is, so what needs it made again was not asked: label noise, planted "
+                "decoys, other seeds, examples unlike the training set.",
+                remedy="Give a function without arguments that makes the model (module:make_model) to ask these too.",
+            )
+        )
+    if not makes and not task.given_split:
+        findings.append(
+            Finding(
+                name="training examples unknown",
+                pitfall="dataset bias",
+                question="does the model know the answer?",
+                status="caution",
+                evidence=f"The file does not say which {task.domain.example}s {name} was trained on: the scores may be "
+                "those of examples that it has seen.",
+                remedy="Name a column that says train or test with --split.",
+            )
+        )
+    return findings
+
+
 def rule_finding(task: Task) -> Finding | None:
     """How much of the label does the rule explain?"""
     if task.rule is None or task.task != "classification":

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from attar.audit.plan import Plan
+from attar.audit.plan import GivenPlan, Plan
 from attar.domains.molecules.bag import Ambiguity, ambiguity
 from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.split import scaffold
@@ -13,7 +13,7 @@ from attar.experiments.task import Task
 from attar.pitfalls.dataset_bias import unseen_share
 
 
-def fragments(task: Task, plan: Plan) -> list[Fragment]:
+def fragments(task: Task, plan: Plan | GivenPlan) -> list[Fragment]:
     return fragment_table(task.examples, task.labels, task=task.task, radius=plan.radius, seed=plan.seed)
 
 
@@ -25,7 +25,7 @@ class Chemistry:
     folding: Ambiguity
 
 
-def chemistry(task: Task, plan: Plan) -> Chemistry:
+def chemistry(task: Task, plan: Plan | GivenPlan) -> Chemistry:
     train, test = task.part(task.train)[0], task.part(task.test)[0]
     return Chemistry(
         unseen_share([scaffold(m) for m in train], [scaffold(m) for m in test]),
@@ -44,7 +44,7 @@ class Picture:
     true_atoms: list[int]
 
 
-def pictures(task: Task, plan: Plan, most: int = 12) -> list[Picture]:
+def pictures(task: Task, plan: Plan | GivenPlan, most: int = 12) -> list[Picture]:
     """Held-out molecules as the first model's own method sees them: positives from sure to doubtful, and the
     negatives it is most wrong about."""
     kind = plan.models[0]

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from attar.core.labels import Task as Kind
 from attar.core.recipe import Recipe
 from attar.domains.molecules.networks import BLOCKS
 from attar.domains.molecules.split import cluster_split
+from attar.experiments.given_models import GivenRecipe
 from attar.experiments.made_models import SHAPES, MadeRecipe
 from attar.experiments.molecule_models import METHODS_OF, MoleculeRecipe
 from attar.experiments.task import Task
@@ -213,6 +214,82 @@ class MadePlan:
 
     def unlike(self, task: Task) -> np.ndarray | None:  # noqa: ARG002
         return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenPlan:
+    """What an audit does with a model of molecules that was given (`model`: see `GivenRecipe`).
+
+    What needs the model made again on other data (ladders, decoys, seeds, unlike molecules) is left out unless a way
+    to make it was given. Raises `InputError` for methods that do not fit it.
+    """
+
+    model: Any
+    named: str = "the given model"
+    methods: tuple[str, ...] | None = None
+    seed: int = 0
+    seeds: int = 3
+    radius: int = 2
+    presence: bool = True
+    bits: int | None = None
+    epochs: int = 30
+
+    def __post_init__(self) -> None:
+        if not self.methods_of("given"):
+            fitting = ", ".join(self.recipe("given", "classification").methods)
+            raise InputError(f"none of {', '.join(self.methods or ())} fits {self.named}; it takes {fitting}")
+
+    def recipe(self, kind: str, task: Kind) -> GivenRecipe:  # noqa: ARG002
+        return GivenRecipe(
+            model=self.model,
+            task=task,
+            radius=self.radius,
+            presence=self.presence,
+            bits=self.bits or 2048,
+            epochs=self.epochs,
+        )
+
+    def methods_of(self, kind: str) -> tuple[str, ...]:
+        known = self.recipe(kind, "classification").methods
+        return tuple(m for m in known if m in (self.methods or known))
+
+    @property
+    def workers(self) -> int:
+        """All in this process: nobody promised that the model can be sent to another."""
+        return 1
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        return ("given",)
+
+    @property
+    def makes(self) -> bool:
+        return self.recipe("given", "classification").makes
+
+    @property
+    def flips(self) -> tuple[float, ...]:
+        return (0.0, 0.2, 0.4, 0.5) if self.makes else ()
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        return (0.0, 0.5)
+
+    @property
+    def ladder_kind(self) -> str:
+        return "given"
+
+    @property
+    def groups(self) -> Mapping[str, str]:
+        return DECOYS if self.makes else {}
+
+    def cost(self, kind: str) -> float:  # noqa: ARG002
+        return 10.0
+
+    def quick(self, kind: str) -> bool:  # noqa: ARG002
+        return True
+
+    def unlike(self, task: Task) -> np.ndarray | None:
+        return Plan(models=("glm",), seed=self.seed).unlike(task) if self.makes else None
 
 
 def _every_method() -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from attar.audit import findings as judge
 from attar.audit import molecule_trials as of_molecules
 from attar.audit import trials
 from attar.audit.findings import Finding
-from attar.audit.plan import AuditPlan, Plan
+from attar.audit.plan import AuditPlan, GivenPlan, Plan
 from attar.audit.verdict import sentences, verdict
 from attar.core.writing import plain
 from attar.engine.here import processors, run
@@ -82,7 +82,7 @@ def _units(k: int, task: Task, plan: AuditPlan, *, main: bool) -> list[Unit]:
             arguments = (task, plan, kind)
             key, what = (k, "unlike", kind), f"{kind}, unlike training"
             units.append(Unit(key, trials.unlike_trial, arguments, plan.cost(kind) * scale, what))
-            if not matters:
+            if not matters and not (isinstance(plan, GivenPlan) and not plan.makes):
                 units.append(Unit((k, "folds", kind), trials.folds, arguments, 5 * scale, f"{kind}, five folds"))
     if not main:
         return units
@@ -91,7 +91,7 @@ def _units(k: int, task: Task, plan: AuditPlan, *, main: bool) -> list[Unit]:
         flips = plan.flips[half::2]
         units.append(Unit((k, "noise", half), trials.noise_ladder, (task, plan, flips), 5 * scale, "label noise"))
     units.append(Unit((k, "shifts"), trials.shifted, (task,), 3 * scale, "train against test"))
-    if isinstance(plan, Plan):
+    if isinstance(plan, Plan | GivenPlan):
         units.append(Unit((k, "fragments"), of_molecules.fragments, (task, plan), 5 * scale, "fragment table"))
         units.append(Unit((k, "chemistry"), of_molecules.chemistry, (task, plan), 3 * scale, "scaffolds"))
         units.append(Unit((k, "pictures"), of_molecules.pictures, (task, plan), 2 * scale, "pictures"))
@@ -213,6 +213,8 @@ def _findings(task: Task, plan: AuditPlan, found: dict, attribution: list[dict[s
     results += judge.bias_findings(task, found[0, "shifts"], None if chemistry is None else chemistry.unseen_scaffolds)
     if chemistry is not None and isinstance(plan, Plan) and plan.bits is not None:
         results.append(judge.folding_finding(chemistry.folding))
+    if isinstance(plan, GivenPlan):
+        results += judge.given_findings(task, plan.named, makes=plan.makes)
     results += judge.note_findings(task.notes, len(task.examples))
     return [f for f in results if f is not None]
 

@@ -7,7 +7,7 @@ rule true or false is the same in all of them and written here.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from attar.core.choices import Mask
 from attar.core.editor import Group
 from attar.core.errors import InputError
 from attar.core.motif import Motif, alternatives
-from attar.core.rule import And, AtLeast, Finder, Match, Not, Or, Path, Rule, found, holds
+from attar.core.rule import And, AtLeast, Finder, Match, Not, Or, Path, Rule, conditions, found, holds
 
 TRIES = 50  # for one example of one label, and for one motif's room in it
 
@@ -36,6 +36,15 @@ class Planter(Protocol):
         ...
 
 
+@runtime_checkable
+class Distracting(Protocol):
+    """A planter that evens its examples out last, so that how much they show says nothing of what was planted."""
+
+    def distract(self, example: Any, generator: np.random.Generator) -> Any | None:
+        """The example with one more thing at random; None where it has as many as it was to have, or no room."""
+        ...
+
+
 def generate(
     rule: Rule, finder: Finder, planter: Planter, count: int, *, positives: float = 0.5, seed: int = 0
 ) -> tuple[list[Any], np.ndarray]:
@@ -44,7 +53,9 @@ def generate(
     A positive has one way, drawn at random, in which the rule holds, and each of the rule's other conditions with
     probability one half. A negative has each condition with probability one half, and half of the negatives are a
     positive in which the rule was made false by as little as a minimal counterfactual: no side of the rule tells the
-    label by itself. Raises `InputError` for a rule that cannot be made true, or false, with this planter.
+    label by itself. The ends of a path are conditions too: they may be there without being joined. A planter that is
+    `Distracting` fills every example up without changing its label. Raises `InputError` for a rule that cannot be made
+    true, or false, with this planter.
     """
     if count < 1:
         raise InputError(f"count is {count}, expected at least 1")
@@ -121,17 +132,6 @@ class PlantedEditor:
         return None
 
 
-def _leaves(rule: Rule) -> Iterator[AtLeast | Path]:
-    match rule:
-        case And(sides) | Or(sides):
-            for side in sides:
-                yield from _leaves(side)
-        case Not(inner):
-            yield from _leaves(inner)
-        case AtLeast() | Path():
-            yield rule
-
-
 @dataclass(frozen=True, eq=False)
 class _Maker:
     """Makes conditions true or false, one motif at a time."""
@@ -144,19 +144,34 @@ class _Maker:
         """An example of which the rule is true, or false."""
         for _ in range(TRIES):
             example = self.planter.background(self.generator)
-            for leaf in _leaves(rule):
-                if self.generator.random() < 0.5:
-                    example = self.made(leaf, True, example)
+            for leaf in conditions(rule):
+                ends = (AtLeast(leaf.first), AtLeast(leaf.last)) if isinstance(leaf, Path) else ()
+                for condition in (*ends, leaf):
+                    if self.generator.random() < 0.5:
+                        example = self.made(condition, True, example)
             if wanted or self.generator.random() < 0.5:
                 example = self.made(rule, True, example)
             if not wanted:
                 example = self.made(rule, False, example)
             if holds(rule, self.finder, example) == wanted:
-                return example
+                return self._distracted(rule, wanted, example)
         raise InputError(
             f"no example of which {rule} is {'true' if wanted else 'false'} came out of {TRIES} tries: make the "
             "motifs smaller or fewer, or the examples larger"
         )
+
+    def _distracted(self, rule: Rule, wanted: bool, example: Any) -> Any:
+        """The example filled up, by what leaves its label."""
+        planter = self.planter
+        if not isinstance(planter, Distracting):
+            return example
+        for _ in range(TRIES):
+            edited = planter.distract(example, self.generator)
+            if edited is None:
+                break
+            if holds(rule, self.finder, edited) == wanted:
+                example = edited
+        return example
 
     def made(self, rule: Rule, wanted: bool, example: Any) -> Any:
         """The example after what should make the rule true, or false; the caller looks whether it did."""

@@ -133,6 +133,18 @@ def motifs(rule: Rule) -> Iterator[Motif]:
             yield from motifs(inner)
 
 
+def conditions(rule: Rule) -> Iterator[AtLeast | Path]:
+    """Every condition that the rule puts together, from left to right, as often as it is written."""
+    match rule:
+        case And(sides) | Or(sides):
+            for side in sides:
+                yield from conditions(side)
+        case Not(inner):
+            yield from conditions(inner)
+        case AtLeast() | Path():
+            yield rule
+
+
 @dataclass(frozen=True)
 class Match:
     """One place where something was found: indices of atoms, pixels or positions; `named` are parts of it."""

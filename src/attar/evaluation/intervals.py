@@ -38,10 +38,11 @@ def two_level(scores: np.ndarray, *, resamples: int = 2000, seed: int = 0) -> In
     generator = np.random.default_rng(seed)
     models = generator.integers(table.shape[0], size=(resamples, table.shape[0]))
     examples = generator.integers(table.shape[1], size=(resamples, table.shape[1]))
-    # The mean over drawn models and drawn examples is a product of how often each was drawn.
-    drawn_models = _counts(models, table.shape[0]) / table.shape[0]
-    drawn_examples = _counts(examples, table.shape[1]) / table.shape[1]
-    means = ((drawn_models @ table) * drawn_examples).sum(1)
+    # What an example counts in a resample is its mean over the drawn models.
+    if len(table) == 1:
+        means = table[0][examples].mean(1)
+    else:
+        means = np.take_along_axis(counts(models, len(table)) / len(table) @ table, examples, 1).mean(1)
     low, high = np.quantile(means, [0.025, 0.975])
     return Interval(float(table.mean()), float(low), float(high), int(usable.sum()))
 
@@ -81,7 +82,7 @@ def prediction(labels: np.ndarray, scores: np.ndarray, *, resamples: int = 500, 
     return Interval(float(np.mean([quality(labels, s) for s in scores])), float(low), float(high), len(labels))
 
 
-def _counts(drawn: np.ndarray, size: int) -> np.ndarray:
+def counts(drawn: np.ndarray, size: int) -> np.ndarray:
     """How often each index was drawn in each resample."""
     offset = np.arange(len(drawn))[:, None] * size
     return np.bincount((drawn + offset).ravel(), minlength=len(drawn) * size).reshape(len(drawn), size).astype(float)

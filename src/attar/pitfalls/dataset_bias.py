@@ -1,12 +1,18 @@
-"""Dataset bias: does the training set look like the test set, and what comes with what?"""
+"""Dataset bias: does the training set look like the test set, and what comes with what?
+
+Here property by property; `population` asks of all of them together, `slices` where the model is worse, `duplicates`
+what stands on both sides, `label_noise` how many labels are wrong, `coverage` which of a rule's alternatives are shown.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.sparse import csc_matrix
 from scipy.stats import ks_2samp
+
+from attar.pitfalls.holm import holm
 
 
 @dataclass(frozen=True)
@@ -30,11 +36,8 @@ def shifts(train: Mapping[str, np.ndarray], test: Mapping[str, np.ndarray]) -> l
         compared: Any = ks_2samp(values, test[name])
         means = float(values.mean()), float(test[name].mean())
         found.append(Shift(name, *means, float(compared.statistic), float(compared.pvalue)))
-    corrected, floor = {}, 0.0
-    for rank, shift in enumerate(sorted(found, key=lambda s: s.p)):
-        floor = max(floor, min(1.0, shift.p * (len(found) - rank)))
-        corrected[shift.name] = floor
-    found = [Shift(s.name, s.train_mean, s.test_mean, s.distance, corrected[s.name]) for s in found]
+    corrected = holm(np.array([shift.p for shift in found]))
+    found = [replace(shift, p=float(p)) for shift, p in zip(found, corrected, strict=True)]
     return sorted(found, key=lambda s: -s.distance)
 
 

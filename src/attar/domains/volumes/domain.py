@@ -1,0 +1,75 @@
+"""Made volumes as a domain: the parts are voxels, motifs are words, groups are descriptions of bodies."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+import torch
+
+from attar.core.inputs import Tensors
+from attar.core.rule import Rule
+from attar.core.scene import Scene
+from attar.core.scene_edit import SceneEditor, ScenePlanter
+from attar.core.scene_truth import SceneFinder
+from attar.domains.volumes.control import local_contrast
+from attar.domains.volumes.perturb import VolumeMaker
+from attar.domains.volumes.truth import FINDER, RULES, describe, read_rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Volumes:
+    """Volumes of `side` voxels along each axis, `fewest` to `most` bodies. See `attar.core.domain.MadeDomain`."""
+
+    side: int = 16
+    fewest: int = 4
+    most: int = 6
+    name: str = "volumes"
+    example: str = "volume"
+    part: str = "voxel"
+
+    @property
+    def finder(self) -> SceneFinder:
+        return FINDER
+
+    @property
+    def planter(self) -> ScenePlanter:
+        return ScenePlanter(finder=FINDER, maker=VolumeMaker(self.side), fewest=self.fewest, most=self.most)
+
+    @property
+    def editor(self) -> SceneEditor:
+        return SceneEditor(FINDER, self.planter, describe)
+
+    @property
+    def rules(self) -> Mapping[str, str]:
+        return RULES
+
+    def read_rule(self, text: str) -> Rule:
+        return read_rule(text)
+
+    def size(self, example: Scene) -> int:
+        return example.size
+
+    def trivial(self, example: Scene) -> np.ndarray:
+        return local_contrast(example)
+
+    def properties(self, examples: Sequence[Scene]) -> Mapping[str, np.ndarray]:
+        arrays = np.stack([example.array for example in examples]).astype(float)
+        return {
+            "bodies": np.array([float(len(example.things)) for example in examples]),
+            "covered share": np.array([1 - len(example.bare) / example.size for example in examples]),
+            "mean": arrays.mean((1, 2, 3, 4)),
+            "standard deviation": arrays.std((1, 2, 3, 4)),
+        }
+
+    def key(self, example: Scene) -> str:
+        return sha256(example.array.tobytes()).hexdigest()
+
+    def encode(self, examples: Sequence[Scene]) -> Tensors:
+        """`Float[Tensor, "examples channels depth height width"]`, one channel."""
+        arrays = [example.array for example in examples]
+        return Tensors(
+            torch.from_numpy(
+                np.stack(arrays) if arrays else np.zeros((0, 1, self.side, self.side, self.side), dtype=np.float32)
+            )
+        )

@@ -1,0 +1,65 @@
+"""Rules about volumes: `has("large bright shell left")`, `path("blob", "rod", 1, 2)`.
+
+A motif is any of the words below in any order, at most one of each kind; left, right and their like are the half of the
+volume that holds the body's middle. A path is two bodies with so many voxels between them, on any side: voxels between
+carry nothing and are not part of the match.
+"""
+
+from functools import lru_cache
+
+from attar.core.named_rules import read_named
+from attar.core.rule import Rule
+from attar.core.scene import Ground, Scene, Thing, gap
+from attar.core.scene_truth import SceneFinder, Vocabulary, Words
+from attar.domains.volumes.volume import BODIES, ENDS, EXTENTS, TONES, Field
+
+MOST_WORDS = 3  # of a group that an editor proposes
+
+VOCABULARY = Vocabulary(
+    {
+        "size": tuple(EXTENTS["blob"]),
+        "tone": TONES,
+        "body": BODIES,
+        "depth": ENDS[0],
+        "height": ENDS[1],
+        "width": ENDS[2],
+    }
+)
+
+RULES = {
+    "bright-plate": 'has("bright plate")',
+    "rod-or-plate": 'has("large bright rod") or has("small dark plate")',
+    "plate-and-rod": 'has("bright plate") and has("dark rod")',
+    "two-plates": 'count("plate") >= 2',
+    "rod-no-plate": 'has("bright rod") and not has("large dark plate")',
+    "plate-by-rod": 'path("bright plate", "dark rod", 1, 2)',
+}
+"""From easy to hard: a body; one of two; two together; a number; one without the other; two close to one another. Blobs
+are told from shells by what is inside them, which is harder still."""
+
+
+@lru_cache(maxsize=4096)
+def read_motif(text: str) -> Words:
+    return VOCABULARY.read(text)
+
+
+def voxels_between(_scene: Scene, one: Thing, other: Thing) -> int:
+    return gap(one, other)
+
+
+@lru_cache(maxsize=65536)
+def _descriptions(words: frozenset[str]) -> tuple[str, ...]:
+    return tuple(VOCABULARY.descriptions(words, MOST_WORDS))
+
+
+def describe(one: Thing | Ground) -> tuple[str, ...]:
+    """Every motif of up to `MOST_WORDS` words that fits it."""
+    return _descriptions(one.words)
+
+
+FINDER = SceneFinder(read_motif, voxels_between)
+
+
+def read_rule(text: str) -> Rule:
+    """A rule by its name in `RULES`, or from its text. Raises: InputError for what is no rule about volumes."""
+    return read_named(text, RULES, FINDER, Scene(Field(grid=(1, 1, 1), seed=0)))

@@ -1,0 +1,152 @@
+"""Slices: kinds of held-out examples on which the model is worse than on the rest."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.stats import pearson3, rankdata, t
+
+from attar.core.errors import InputError
+from attar.evaluation.intervals import Interval
+from attar.pitfalls.holm import holm
+from attar.pitfalls.traits import Traits
+
+AT_LEAST = 10  # examples of a class in a slice, and outside it
+SIGNIFICANT = 0.01
+OVERLAP = 0.5  # of two slices that share more than this, the surer is told of
+
+Kind = Literal["positives", "negatives", "examples"]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Held-out examples of one kind (`of`: its positives, its negatives, or all where labels are numbers).
+
+    `quality`: for positives the chance that the model ranks one of the slice above a held-out negative (an AUROC, the
+    slice's positives against every negative), for negatives likewise below a positive, for numbers that its error is
+    smaller than another example's (0.5: as elsewhere). Its interval holds for all slices at once. `elsewhere` is the
+    same outside the slice; `p`, corrected for all slices, that of a slice so low by chance.
+    """
+
+    name: str
+    of: Kind
+    count: int
+    quality: Interval
+    elsewhere: float
+    p: float
+
+
+def worse_slices(
+    traits: Traits,
+    labels: Float[np.ndarray, " examples"],
+    predictions: Float[np.ndarray, " examples"],
+    *,
+    at_least: int = AT_LEAST,
+) -> list[Slice]:
+    """The slices on which held-out quality is significantly worse than elsewhere, the surest first.
+
+    A slice is a quarter of a property, or the examples with or without a group, with at least so many of a class inside
+    and outside. What is tested is the mean of one number per example (see `Slice.quality`), against as many examples of
+    that class drawn at random: moments of that distribution are known, and Pearson's type III curve has them. It
+    misleads where examples of a kind are harder by nature (near a rule's threshold): worse is not yet wrong.
+    Raises: InputError where a class is missing or a prediction is NaN.
+    Source: Borkan et al. 2019, "Nuanced metrics for measuring unintended bias" (AUROCs of a subgroup against the
+    background; ours are against every held-out example of the other class). Mielke & Berry 2007, "Permutation methods",
+    for the curve.
+    """
+    if not np.isfinite(predictions).all():
+        raise InputError("the predictions hold NaN or infinity; they cannot be ranked")
+    names, masks = _masks(traits)
+    if not names:
+        return []
+    found, of = [], []
+    for kind, there, values in _numbers(labels, predictions):
+        inside = masks[:, there]
+        counts = inside.sum(1)
+        able = np.flatnonzero((counts >= at_least) & (len(there) - counts >= at_least))
+        found.append((able, counts[able], *_tested(values, inside[able])))
+        of += [kind] * len(able)
+    columns = [np.concatenate(each) for each in zip(*found, strict=True)]
+    which, counts, mean, elsewhere, deviation, p = columns
+    if not len(which):
+        return []
+    corrected = holm(p)
+    half = t.ppf(1 - 0.025 / len(p), counts - 1) * deviation / np.sqrt(counts)
+    each = [
+        Slice(
+            names[which[k]],
+            of[k],
+            int(counts[k]),
+            Interval(
+                float(mean[k]), max(0.0, float(mean[k] - half[k])), min(1.0, float(mean[k] + half[k])), len(labels)
+            ),
+            float(elsewhere[k]),
+            float(corrected[k]),
+        )
+        for k in range(len(p))
+    ]
+    kept: list[int] = []
+    for k in sorted(np.flatnonzero(corrected < SIGNIFICANT), key=lambda k: (p[k], -counts[k], names[which[k]])):
+        if all(of[k] != of[other] or _alike(masks[which[k]], masks[which[other]]) <= OVERLAP for other in kept):
+            kept.append(k)
+    return [each[k] for k in kept]
+
+
+def _masks(traits: Traits) -> tuple[list[str], Bool[np.ndarray, "slices examples"]]:
+    names, masks = [], []
+    for name, values in zip(traits.properties, traits.values.T, strict=True):
+        edges = np.unique(np.quantile(values, [0.25, 0.5, 0.75]))
+        place = np.searchsorted(edges, values, side="left")
+        for k in range(len(edges) + 1):
+            low = f"{edges[k - 1]:.3g} < " if k else ""
+            high = f" ≤ {edges[k]:.3g}" if k < len(edges) else ""
+            names.append(f"{low}{name}{high}")
+            masks.append(place == k)
+    for name, has in zip(traits.groups, traits.present.T, strict=True):
+        names += [f"with {name}", f"without {name}"]
+        masks += [has, ~has]
+    return names, np.array(masks, dtype=bool).reshape(len(names), len(traits))
+
+
+def _numbers(labels: np.ndarray, predictions: np.ndarray) -> list[tuple[Kind, np.ndarray, np.ndarray]]:
+    """Which examples are looked at together, and a number for each whose mean is the quality."""
+    if not set(np.unique(labels)) <= {0.0, 1.0}:
+        error = np.abs(labels - predictions)
+        return [("examples", np.arange(len(labels)), 1 - (rankdata(error) - 0.5) / len(error))]
+    positive, negative = np.flatnonzero(labels > 0.5), np.flatnonzero(labels < 0.5)
+    if not len(positive) or not len(negative):
+        raise InputError("all held-out labels are the same: slices need both classes")
+    below = _share_below(predictions[positive], predictions[negative])
+    above = 1 - _share_below(predictions[negative], predictions[positive])
+    return [("positives", positive, below), ("negatives", negative, above)]
+
+
+def _share_below(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """For each value the share of the others that lie below it, ties counting one half."""
+    ordered = np.sort(others)
+    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * len(others))
+
+
+def _tested(
+    values: Float[np.ndarray, " members"], inside: Bool[np.ndarray, "slices members"]
+) -> tuple[np.ndarray, ...]:
+    """For each slice: its mean, the mean elsewhere, the spread of its members, and how likely a random one is so low."""
+    size, counts = len(values), inside.sum(1).astype(float)
+    total = inside @ values
+    mean = total / counts
+    elsewhere = (values.sum() - total) / (size - counts)
+    squares = inside @ values**2
+    deviation = np.sqrt(np.maximum(squares - counts * mean**2, 0) / np.maximum(counts - 1, 1))
+    spread = values.std()
+    if spread == 0:
+        return mean, elsewhere, deviation, np.ones(len(counts))
+    skew = ((values - values.mean()) ** 3).mean() / spread**3
+    of_mean = spread * np.sqrt((size - counts) / (counts * (size - 1)))
+    skew_of_mean = skew * (size - 2 * counts) / np.sqrt(counts * (size - counts)) * np.sqrt(size - 1) / (size - 2)
+    p = pearson3.cdf((mean - values.mean()) / of_mean, skew_of_mean)
+    return mean, elsewhere, deviation, np.clip(p, 0.0, 1.0)
+
+
+def _alike(one: np.ndarray, other: np.ndarray) -> float:
+    return float((one & other).sum() / max(1, (one | other).sum()))

@@ -1,0 +1,50 @@
+"""What examples are like, as one table: their properties, and which groups they have."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from attar.core.domain import Domain
+
+AT_LEAST = 10  # examples that have a group, and that lack it
+MOST = 200  # groups, the most frequent
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Traits:
+    """`values` are the properties by name, `present` says which groups an example has.
+
+    Groups that fewer than ten examples have, or lack, are left out, and of groups that the same examples have only the
+    one with the longest name is kept. No label is looked at.
+    """
+
+    properties: tuple[str, ...]
+    values: Float[np.ndarray, "examples properties"]
+    groups: tuple[str, ...]
+    present: Bool[np.ndarray, "examples groups"]
+
+    @classmethod
+    def of(cls, domain: Domain, examples: Sequence[Any], *, at_least: int = AT_LEAST, most: int = MOST) -> "Traits":
+        """Those of a domain's examples."""
+        found = domain.properties(examples)
+        values = np.stack(list(found.values()), 1).astype(float) if found else np.zeros((len(examples), 0))
+        rows: dict[str, set[int]] = {}
+        for k, example in enumerate(examples):
+            for group in domain.editor.groups(example):
+                rows.setdefault(group.name, set()).add(k)
+        usual = {name: held for name, held in rows.items() if at_least <= len(held) <= len(examples) - at_least}
+        order = sorted(usual, key=lambda name: (-len(usual[name]), -len(name), name))
+        distinct: dict[frozenset[int], str] = {}
+        for name in order:
+            distinct.setdefault(frozenset(usual[name]), name)
+        kept = list(distinct.items())[:most]
+        present = np.zeros((len(examples), len(kept)), dtype=bool)
+        for column, (held, _) in enumerate(kept):
+            present[list(held), column] = True
+        return cls(properties=tuple(found), values=values, groups=tuple(name for _, name in kept), present=present)
+
+    def __len__(self) -> int:
+        return len(self.present)
