@@ -94,7 +94,7 @@ class GivenRecipe:
         return self._asked(self._sample() if self.makes else self.model).methods
 
     def _sample(self) -> Any:
-        """What the way to make a model makes; an estimator fitted to next to nothing, to see what it can then be asked."""
+        """What the way to make one makes; an estimator is fitted to next to nothing, to see what it can be asked."""
         model = self.model()
         if isinstance(model, nn.Module) or not hasattr(model, "fit"):
             return model

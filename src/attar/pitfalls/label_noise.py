@@ -45,7 +45,7 @@ def label_noise(
     The share: of the fifth that the model is surest of, on either side, those with the other label tell how often a
     label of that class is turned round, if labels are wrong by chance within a class and the model's surest examples
     are of one true class. It depends on the order of the logits alone, and is an upper bound where that fails: a model
-    that is wrong where it is sure. It misleads where wrong labels are of a kind (all of one slice): a model learns them.
+    that is wrong where it is sure. It misleads where wrong labels are of a kind (one slice): a model learns them.
     Confident learning's joint also needs probabilities that are right, and counts classes that overlap as noise: on
     clean labels and classes two standard deviations apart it says 7%, the share above 1%.
     Raises: InputError for labels other than 0/1, of one class, and for NaN.

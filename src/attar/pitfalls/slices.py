@@ -23,10 +23,11 @@ Kind = Literal["positives", "negatives", "examples"]
 class Slice:
     """Held-out examples of one kind (`of`: its positives, its negatives, or all where labels are numbers).
 
-    `quality`: for positives the chance that the model ranks one of the slice above a held-out negative (an AUROC, the
-    slice's positives against every negative), for negatives likewise below a positive, for numbers that its error is
-    smaller than another example's (0.5: as elsewhere). Its interval holds for all slices at once. `elsewhere` is the
-    same outside the slice; `p`, corrected for all slices, that of a slice so low by chance.
+    `quality`: the share of them that the model has on the right side, as many being called positive over all held-out
+    examples as are (recall of the positives, specificity of the negatives, at the break-even point, so that neither
+    rare classes nor a shifted logit matter); for numbers the chance that its error is smaller than another example's
+    (0.5: as elsewhere). Its interval holds for all slices at once. `elsewhere` is the same outside the slice; `p`,
+    corrected for all slices, that of a slice so low by chance.
     """
 
     name: str
@@ -46,25 +47,26 @@ def worse_slices(
 ) -> list[Slice]:
     """The slices on which held-out quality is significantly worse than elsewhere, the surest first.
 
-    A slice is a quarter of a property, or the examples with or without a group, with at least so many of a class inside
-    and outside. What is tested is the mean of one number per example (see `Slice.quality`), against as many examples of
-    that class drawn at random: moments of that distribution are known, and Pearson's type III curve has them. It
-    misleads where examples of a kind are harder by nature (near a rule's threshold): worse is not yet wrong.
+    A slice is a quarter of a property, or the examples with or without a group, with at least so many of each class
+    inside and outside: a trait that says the label is the question, and no slice of it. What is tested is the mean of
+    one number per example (see `Slice.quality`), against as many examples of that class drawn at random: moments of
+    that distribution are known, and Pearson's type III curve has them. It misleads where examples of a kind are harder
+    by nature (near a rule's threshold): worse is not yet wrong.
     Raises: InputError where a class is missing or a prediction is NaN.
-    Source: Borkan et al. 2019, "Nuanced metrics for measuring unintended bias" (AUROCs of a subgroup against the
-    background; ours are against every held-out example of the other class). Mielke & Berry 2007, "Permutation methods",
-    for the curve.
+    Source: Chung et al. 2019, "Slice Finder" (slices by traits, tested one by one with a correction). Mielke & Berry
+    2007, "Permutation methods", for the curve.
     """
     if not np.isfinite(predictions).all():
         raise InputError("the predictions hold NaN or infinity; they cannot be ranked")
     names, masks = _masks(traits)
     if not names:
         return []
+    numbers = _numbers(labels, predictions)
+    sizes = [(masks[:, there].sum(1), len(there)) for _, there, _ in numbers]
+    able = np.flatnonzero(np.all([(n >= at_least) & (size - n >= at_least) for n, size in sizes], 0))
     found, of = [], []
-    for kind, there, values in _numbers(labels, predictions):
+    for (kind, there, values), (counts, _) in zip(numbers, sizes, strict=True):
         inside = masks[:, there]
-        counts = inside.sum(1)
-        able = np.flatnonzero((counts >= at_least) & (len(there) - counts >= at_least))
         found.append((able, counts[able], *_tested(values, inside[able])))
         of += [kind] * len(able)
     columns = [np.concatenate(each) for each in zip(*found, strict=True)]
@@ -87,7 +89,9 @@ def worse_slices(
         for k in range(len(p))
     ]
     kept: list[int] = []
-    for k in sorted(np.flatnonzero(corrected < SIGNIFICANT), key=lambda k: (p[k], -counts[k], names[which[k]])):
+    for k in sorted(
+        np.flatnonzero(corrected < SIGNIFICANT).tolist(), key=lambda k: (p[k], -counts[k], names[which[k]])
+    ):
         if all(of[k] != of[other] or _alike(masks[which[k]], masks[which[other]]) <= OVERLAP for other in kept):
             kept.append(k)
     return [each[k] for k in kept]
@@ -117,21 +121,21 @@ def _numbers(labels: np.ndarray, predictions: np.ndarray) -> list[tuple[Kind, np
     positive, negative = np.flatnonzero(labels > 0.5), np.flatnonzero(labels < 0.5)
     if not len(positive) or not len(negative):
         raise InputError("all held-out labels are the same: slices need both classes")
-    below = _share_below(predictions[positive], predictions[negative])
-    above = 1 - _share_below(predictions[negative], predictions[positive])
-    return [("positives", positive, below), ("negatives", negative, above)]
+    called = _called(predictions, len(positive))
+    return [("positives", positive, called[positive]), ("negatives", negative, 1 - called[negative])]
 
 
-def _share_below(values: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """For each value the share of the others that lie below it, ties counting one half."""
-    ordered = np.sort(others)
-    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * len(others))
+def _called(values: np.ndarray, size: int) -> np.ndarray:
+    """Whether each is among the `size` largest; those that tie at the end share the room left."""
+    ordered = np.sort(-values)
+    before, upto = np.searchsorted(ordered, -values, "left"), np.searchsorted(ordered, -values, "right")
+    return np.clip((size - before) / (upto - before), 0.0, 1.0)
 
 
 def _tested(
     values: Float[np.ndarray, " members"], inside: Bool[np.ndarray, "slices members"]
 ) -> tuple[np.ndarray, ...]:
-    """For each slice: its mean, the mean elsewhere, the spread of its members, and how likely a random one is so low."""
+    """For each slice: its mean, the mean elsewhere, its members' spread, and how likely a random one is so low."""
     size, counts = len(values), inside.sum(1).astype(float)
     total = inside @ values
     mean = total / counts

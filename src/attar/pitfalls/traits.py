@@ -1,6 +1,6 @@
 """What examples are like, as one table: their properties, and which groups they have."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,10 @@ from attar.core.domain import Domain
 
 AT_LEAST = 10  # examples that have a group, and that lack it
 MOST = 200  # groups, the most frequent
+
+
+def _none(_: Any) -> frozenset[int]:
+    return frozenset()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -27,14 +31,25 @@ class Traits:
     present: Bool[np.ndarray, "examples groups"]
 
     @classmethod
-    def of(cls, domain: Domain, examples: Sequence[Any], *, at_least: int = AT_LEAST, most: int = MOST) -> "Traits":
-        """Those of a domain's examples."""
+    def of(
+        cls,
+        domain: Domain,
+        examples: Sequence[Any],
+        *,
+        true_parts: Callable[[Any], frozenset[int]] = _none,
+        at_least: int = AT_LEAST,
+        most: int = MOST,
+    ) -> "Traits":
+        """Those of a domain's examples. A group that stands only on an example's `true_parts` is no trait of it: what
+        makes the label is not what comes with it."""
         found = domain.properties(examples)
         values = np.stack(list(found.values()), 1).astype(float) if found else np.zeros((len(examples), 0))
         rows: dict[str, set[int]] = {}
         for k, example in enumerate(examples):
+            true = true_parts(example)
             for group in domain.editor.groups(example):
-                rows.setdefault(group.name, set()).add(k)
+                if not group.parts & true:
+                    rows.setdefault(group.name, set()).add(k)
         usual = {name: held for name, held in rows.items() if at_least <= len(held) <= len(examples) - at_least}
         order = sorted(usual, key=lambda name: (-len(usual[name]), -len(name), name))
         distinct: dict[frozenset[int], str] = {}

@@ -21,7 +21,7 @@ from attar.domains.tables.truth import Row, RowFinder
 RULES = {
     "threshold": 'has("x1 > 0.5")',
     "interval-and-code": 'has("0.2 < x2 <= 1.5") and has("x12 >= 1")',
-    "sum-not-ratio": 'has("x1 + 2 x4 > 0.5") and not has("x11 > 1.5")',
+    "sum-and-ratio": 'has("x1 + 2 x4 > 0.5") and has("x11 <= 1.5")',
     "two-of-three": 'count("x1 > 0.3" or "x4 > 0.3" or "x7 > 0.3") >= 2',
     "same-sign": 'has("x1 * x4 > 0")',
     "code-or-product": '(has("x12 = 2") and has("x7 < 0")) or has("x1 * x4 > 0.5")',
