@@ -251,6 +251,33 @@ def test_planting_adds_and_removing_takes_one_thing(name: str) -> None:
 
 
 @of_each
+def test_what_is_planted_is_put_where_it_is_described_to_be(name: str) -> None:
+    places = {"images": ["left", "bottom", "centre"], "waveforms": ["bump @ 0..0.7", "burst @ 1.4..2"],
+              "volumes": ["left back", "top", "right front bottom"]}  # fmt: skip
+    domain, planted = SCENES[name], 0
+    for seed, text in product(range(6), places[name]):
+        made = scene(name, seed, things=1)
+        edited = domain.planter.plant(made, Motif(text), np.random.default_rng(seed))
+        if edited is not None:
+            assert edited.things[-1].parts in {match.parts for match in domain.finder.find(Motif(text), edited)}
+            planted += 1
+    assert planted >= 4 * len(places[name])
+
+
+@of_each
+def test_a_path_ends_where_it_is_described_to_end(name: str) -> None:
+    place = {"images": "left", "waveforms": "@ 1..2", "volumes": "left"}[name]
+    domain, planted = SCENES[name], 0
+    path = Path(Motif(ENDS[name][0]), Motif(f"{ENDS[name][1]} {place}"), 1, 5)
+    for seed in range(30):
+        edited = domain.planter.plant(scene(name, seed, things=1), path, np.random.default_rng(seed))
+        if edited is not None:
+            assert any(edited.things[-1].parts <= match.parts for match in domain.finder.find_paths(path, edited))
+            planted += 1
+    assert planted >= 8
+
+
+@of_each
 def test_a_counterfactual_takes_out_what_must_go_and_no_more(name: str) -> None:
     """Of three matches of which two are asked for, any two must go; putting one of them back makes the rule true."""
     domain, generator = SCENES[name], np.random.default_rng(5)

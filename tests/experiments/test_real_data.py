@@ -75,7 +75,7 @@ class TestRoseOdor:
     pytestmark = needs_data
 
     def test_five_folds(self, odor: Task) -> None:
-        assert np.mean(folds(odor, Plan(), "glm")) >= 0.84
+        assert np.mean(folds(odor, Plan(), "glm").qualities) >= 0.84
 
     def test_what_perfumers_know_stands_in_the_first_ten_groups(self, odor: Task) -> None:
         table = [row for row in fragment_table(odor.examples, odor.labels) if row.weight > 0][:10]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csc_matrix
 from scipy.stats import fisher_exact, ks_2samp
+from sklearn.linear_model import LogisticRegression
 
 from attar.core.editor import Group
 from attar.core.errors import InputError
@@ -22,6 +23,7 @@ from attar.evaluation.truth import TruthMasks
 from attar.experiments.molecule_models import FittedMolecules, MoleculeRecipe
 from attar.pitfalls.dataset_bias import co_occurring, shifts, unseen_share
 from attar.pitfalls.imperfect_model import Rung, expected, flipped, rung
+from attar.pitfalls.mend import Augmented, Balanced, Masked, mended
 from attar.pitfalls.shortcut_search import Shortcut, shortcuts
 from attar.pitfalls.spurious_correlation import DecoyRung, Mixture, confounded, decoyed, with_group
 from models import nci
@@ -444,6 +446,77 @@ def test_a_mixture_needs_examples_of_each_kind_and_a_share() -> None:
         mixed(1.5)
     with pytest.raises(InputError, match="give some with both"):
         mixed(0.5, test=([("rose", "ox")], [], [("ox",)]))
+
+
+# --- spurious correlation: the mend ---
+
+
+@dataclass(frozen=True)
+class WordRegression(WordRecipe):
+    """A logistic regression on the presence of words."""
+
+    def fit(self, examples: Sequence[tuple[str, ...]], labels: np.ndarray, seed: int) -> WordWeights:
+        words = sorted({word for example in examples for word in example})
+        held = np.array([[word in example for word in words] for example in examples], dtype=float)
+        weights = LogisticRegression(C=100).fit(held, labels).coef_[0]
+        return WordWeights(dict(zip(words, weights.tolist(), strict=True)))
+
+
+def confounded_words(seed: int = 0) -> tuple[list[tuple[str, ...]], np.ndarray]:
+    """The rose makes the label; the ox comes with nine of ten roses and no other; other words come as they like."""
+    generator = np.random.default_rng(seed)
+    sentences, labels = [], []
+    for k in range(300):
+        noise = tuple(f"w{j}" for j in range(4) if generator.random() < 0.5)
+        rose = k % 2 == 0
+        ox = ("ox",) if rose and generator.random() < 0.9 else ()
+        sentences.append((("rose",) if rose else ()) + ox + noise)
+        labels.append(float(rose))
+    return sentences, np.array(labels)
+
+
+def same_rose(before: tuple[str, ...], after: tuple[str, ...]) -> bool:
+    return ("rose" in before) == ("rose" in after)
+
+
+@pytest.mark.parametrize("way", [Augmented(), Masked(), Balanced()])
+def test_a_mended_model_leaves_the_shortcut(way: Any) -> None:
+    train, test = confounded_words(0), confounded_words(1)
+    options = {"editor": WordEditor(), "keeps": same_rose, "train": train, "test": test}
+    found = mended(WordRegression(), ["ox"], way=way, **options)
+    assert found is not None
+    assert found.pull_before > 0.25
+    assert abs(found.pull_after) < 0.06
+    assert found.quality_after == found.quality_before == 1.0
+    again = mended(WordRegression(), ["ox"], way=way, before=WordRegression().fit(*train, 0), **options)
+    assert again == found
+
+
+def test_augmentation_makes_the_group_as_frequent_among_negatives() -> None:
+    examples, labels = Augmented()(confounded_words(), ["ox"], WordEditor(), same_rose, 0)
+    held = np.array(["ox" in e for e in examples])
+    before = np.array(["ox" in e for e in confounded_words()[0]])
+    assert held[labels < 0.5][150:].all()  # what was added to the negatives has it
+    assert held[labels < 0.5].sum() == round(before[::2].mean() * 150)
+    assert not held[labels > 0.5][150:].any()  # what was added to the positives has lost it
+    assert all(same_rose(e, ("rose",)) == (y > 0.5) for e, y in zip(examples, labels, strict=True))
+
+
+def test_masking_and_balancing_leave_no_more_of_it_among_positives() -> None:
+    examples, labels = Masked()(confounded_words(), ["ox"], WordEditor(), same_rose, 0)
+    assert len(examples) == 300
+    assert not any("ox" in e for e in examples)
+    examples, labels = Balanced()(confounded_words(), ["ox"], WordEditor(), same_rose, 0)
+    assert not any("ox" in e for e, y in zip(examples, labels, strict=True) if y > 0.5)
+    assert (labels < 0.5).sum() == 150
+
+
+def test_what_cannot_be_mended_is_not() -> None:
+    train = test = confounded_words()
+    options = {"editor": WordEditor(), "train": train, "test": test}
+    assert mended(WordRegression(), ["ox"], keeps=lambda *_: False, **options) is None
+    only = ([("rose", "ox")] * 20 + [("a",)] * 20, np.repeat([1.0, 0.0], 20))
+    assert mended(WordRegression(), ["ox"], way=Balanced(), keeps=same_rose, **{**options, "train": only}) is None
 
 
 # --- spurious correlation: a decoy, planted in molecules ---

@@ -1,20 +1,26 @@
 """What an audit found: one sentence of evidence each, judged by thresholds that stand here and nowhere else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from attar.core.note import Note
+from attar.core.note import Note, listed
 from attar.domains.molecules.bag import Ambiguity
 from attar.evaluation.accuracy import Accuracy
 from attar.evaluation.intervals import Interval
 from attar.experiments.fragments import Fragment
 from attar.experiments.task import Task
+from attar.pitfalls.coverage import Alternative
 from attar.pitfalls.dataset_bias import Shift
-from attar.pitfalls.imperfect_model import Rung, expected
+from attar.pitfalls.duplicates import Duplicates
+from attar.pitfalls.imperfect_model import Rung, placed
+from attar.pitfalls.label_noise import LabelNoise
+from attar.pitfalls.mend import Mended
+from attar.pitfalls.population import Difference, TwoSample
 from attar.pitfalls.shortcut_search import Shortcut
+from attar.pitfalls.slices import Slice
 from attar.pitfalls.spurious_correlation import DecoyRung
 
 Status = Literal["ok", "note", "caution", "distrust"]
@@ -31,6 +37,11 @@ FEW_POSITIVES = 50
 FEW_SCORED = 30  # with fewer examples, a wide interval is no evidence against an attribution
 RARE = 0.02  # share of the smaller class
 SHIFTED = 0.20  # Kolmogorov-Smirnov distance of a property between train and test
+TOLD_APART = 0.60  # AUROC from which training and test examples are different examples
+WORSE_SLICE = 0.10  # less of a slice on the right side than of the rest
+NOISY_LABELS = 0.10  # a share of wrong labels that may be no smaller
+COPIED = 0.01  # share of the test examples that training has too, of all examples whose copies differ in label
+SHOWN = 10  # training positives, below which nothing is known of an alternative of the rule
 
 
 @dataclass(frozen=True)
@@ -169,8 +180,8 @@ def ladder_finding(model: str, rungs: Sequence[Rung], held_out: Interval, trivia
     usable = [r for r in rungs if np.isfinite(r.attribution.score)]
     if not usable:
         return None
-    middle, half = expected(usable, held_out.score)
-    top = max(r.attribution.score for r in usable)
+    place = placed(usable, held_out.score)
+    middle, half, top = place.expected, place.half, place.top
     bottom = min(usable, key=lambda r: r.prediction)
     status: Status = "caution" if middle - half <= trivial and middle < 0.9 * top else "ok"
     return Finding(
@@ -210,13 +221,13 @@ def decoy_finding(rungs: Sequence[DecoyRung]) -> Finding | None:
     )
 
 
-def shortcut_findings(task: Task, found: Sequence[Shortcut]) -> list[Finding]:
+def shortcut_findings(task: Task, found: Sequence[Shortcut], mended: Mended | None = None) -> list[Finding]:
     """Groups that come with the label, lie outside the rule and move the model."""
     agreement = float((task.follows_rule == task.positive).mean()) if task.rule is not None else 0.0
     decided = agreement >= RULE_IS_LABEL
     positives = int(task.positive[task.train].sum()) if task.task == "classification" else int(task.train.sum()) // 3
     moving = [s for s in found if s.pull >= PULL]
-    findings = [_shortcut_finding(task, s, moving, decided, positives) for s in moving]
+    findings = [_shortcut_finding(task, s, moving, decided, positives, mended) for s in moving]
     if not findings:
         looked = f"outside the rule's {task.domain.part}s " if task.rule is not None else ""
         findings.append(
@@ -234,7 +245,12 @@ def shortcut_findings(task: Task, found: Sequence[Shortcut]) -> list[Finding]:
 
 
 def _shortcut_finding(
-    task: Task, shortcut: Shortcut, moving: Sequence[Shortcut], decided: bool, positives: int
+    task: Task,
+    shortcut: Shortcut,
+    moving: Sequence[Shortcut],
+    decided: bool,
+    positives: int,
+    mended: Mended | None,
 ) -> Finding:
     """Spurious where the rule decides the label without it, where another group explains the label without it, or where
     negatives with it overtake the positives; undecided where it never parts from another that moves the model too."""
@@ -274,6 +290,12 @@ def _shortcut_finding(
         evidence += f" {why}, so the data cannot tell cause from shortcut."
         if not spurious:
             remedy = f"Decide by experiment: the same {task.domain.example} with and without {s.name}."
+    if spurious and mended is not None and mended.groups == tuple(s.name.split(" + ")):
+        remedy += (
+            f" Tried here: with {mended.changed} edited {task.domain.example}s added to the training set its pull "
+            f"falls from {mended.pull_before:.0%} to {mended.pull_after:.0%} (held-out AUROC {mended.quality_before:.2f} → "
+            f"{mended.quality_after:.2f})."
+        )
     return Finding(
         name=f"shortcut {s.name}",
         pitfall="spurious correlation",
@@ -399,6 +421,133 @@ def bias_findings(task: Task, shifts: Sequence[Shift], unseen: float | None) -> 
     return findings
 
 
+def population_finding(task: Task, found: TwoSample | None) -> Finding | None:
+    """Are the test examples drawn from where the training ones are? None where there is nothing to tell them by."""
+    if found is None:
+        return None
+    apart = found.p < 0.01 and found.auroc.score > TOLD_APART
+    evidence = (
+        f"From properties and groups a small model tells test from training {task.domain.example}s with AUROC "
+        f"{_interval(found.auroc)} (chance 0.50, p = {found.p:.2g})"
+    )
+    sure = [d for d in found.differences if d.p < 0.05][:3]
+    if apart and sure:
+        evidence += f": by {listed([_difference(d) for d in sure])}"
+    return Finding(
+        name="training told from test",
+        pitfall="dataset bias",
+        question="the data",
+        status="caution" if apart else "ok",
+        evidence=evidence + ".",
+        remedy="Weigh or redraw the sides alike, or say that the score is one on another population." if apart else "",
+        value=found.auroc.score,
+        interval=(found.auroc.low, found.auroc.high),
+        chance=0.5,
+    )
+
+
+def slice_finding(task: Task, found: Sequence[Slice]) -> Finding:
+    """Is the model much worse on some kind of example?"""
+    worse = [s for s in found if s.elsewhere - s.quality.score >= WORSE_SLICE]
+    worst = worse[0] if worse else None
+    said = "a held-out error smaller than another's" if task.task == "regression" else "on the right side"
+    evidence = f"No kind of {task.domain.example} is predicted much worse than the rest."
+    if worst is not None:
+        kind = task.domain.example + "s" if worst.of == "examples" else worst.of
+        evidence = (
+            f"Of the {worst.count} held-out {kind} “{worst.name}” {worst.quality.score:.2f} [{worst.quality.low:.2f}, "
+            f"{worst.quality.high:.2f}] are {said}, of the others {worst.elsewhere:.2f} (p = {worst.p:.0e} for all "
+            "slices together)."
+        )
+    if len(worse) > 1:
+        evidence += f" Worse too: {listed([f'{s.of} “{s.name}”' for s in worse[1:]], most=3)}."
+    return Finding(
+        name="slices",
+        pitfall="dataset bias",
+        question="does the model know the answer?",
+        status="ok" if worst is None else "caution",
+        evidence=evidence,
+        remedy="" if worst is None else "Check the labels of these, add more of them, and read no explanation there.",
+        value=None if worst is None else worst.quality.score,
+        interval=None if worst is None else (worst.quality.low, worst.quality.high),
+        control=None if worst is None else worst.elsewhere,
+    )
+
+
+def copies_finding(task: Task, copies: Duplicates, near: Mapping[int, int]) -> Finding:
+    """Does training know test examples already? Reading a file may have said so: then it is not counted twice."""
+    leaked = len(copies.leaked) / max(1, int(task.test.sum()))
+    conflicting = len(copies.conflicting) / len(task.examples)
+    told = {note.name for note in task.notes}
+    counted = (leaked > COPIED and "leak across split" not in told) or (
+        conflicting > COPIED and "conflicting labels" not in told
+    )
+    alike = len(set(near) - set(copies.leaked))
+    return Finding(
+        name="copies",
+        pitfall="dataset bias",
+        question="the data",
+        status="caution" if counted else "ok",
+        evidence=f"{len(copies.leaked)} of {int(task.test.sum())} test {task.domain.example}s are in training too"
+        + (f", {alike} more have nearly all their groups in common with one there" if alike else "")
+        + f"; {len(copies.conflicting)} {task.domain.example}s have a copy of another label.",
+        remedy="Put copies on one side of the split, and decide what their label is." if counted else "",
+        value=leaked,
+        chance=0.0,
+    )
+
+
+def label_noise_finding(task: Task, found: LabelNoise, rows: np.ndarray) -> Finding:
+    """How many labels are wrong? Where the rule is the label, none is, and a model that contradicts it is wrong."""
+    decided = task.rule is not None and float((task.follows_rule == task.positive).mean()) >= RULE_IS_LABEL
+    noisy = found.share.low > NOISY_LABELS
+    evidence = (
+        f"Of the held-out {task.domain.example}s that the model is surest of, so many have the other label that "
+        f"{found.share.score:.0%} [{found.share.low:.0%}, {found.share.high:.0%}] of all labels are wrong, if its "
+        "surest answers are right"
+    )
+    if noisy and decided:
+        evidence += "; the rule is the label, so it is the model that is wrong"
+    elif noisy and found.told.low <= 0.5:
+        evidence += "; it may know nothing of the label, so this may be its fault alone"
+    elif noisy and len(found.rows):
+        evidence += f"; most likely {task.domain.example}s {listed(rows[found.rows] + 1, most=5)} (counted from 1)"
+    return Finding(
+        name="label noise",
+        pitfall="dataset bias",
+        question="the data",
+        status="caution" if noisy and not decided else "note" if noisy else "ok",
+        evidence=evidence + ".",
+        remedy="Look at these labels again, or train with weights that leave them out."
+        if noisy and not decided
+        else "",
+        value=found.share.score,
+        interval=(found.share.low, found.share.high),
+        chance=0.0,
+    )
+
+
+def alternatives_finding(found: Sequence[Alternative]) -> Finding | None:
+    """Is each way in which the rule can hold shown in training? None for a rule without a choice."""
+    if not found:
+        return None
+    few = [a for a in found if a.shown < SHOWN]
+    least = min(found, key=lambda a: a.shown)
+    evidence = f"Each of the rule's {len(found)} alternatives is in {least.shown} training positives or more."
+    if few:
+        said = [f"{a.said} is in {a.shown} training positives" for a in few]
+        evidence = f"Of the rule's alternatives {listed(said, most=3)}: nothing is known of what the model makes of that."
+    return Finding(
+        name="alternatives of the rule",
+        pitfall="dataset bias",
+        question="the data",
+        status="caution" if few else "ok",
+        evidence=evidence,
+        remedy=f"Add positives that show {'it' if len(few) == 1 else 'these'}." if few else "",
+        value=float(least.shown),
+    )
+
+
 def folding_finding(folding: Ambiguity) -> Finding:
     """What folding subgraphs to bits costs attribution."""
     return Finding(
@@ -450,6 +599,10 @@ def note_findings(notes: Sequence[Note], total: int) -> list[Finding]:
 def _where_both(rung: DecoyRung) -> str:
     rule = f" and the rule with {rung.rule_attribution:.2f}" if np.isfinite(rung.rule_attribution) else ""
     return f"where it is present, attribution finds the decoy with {rung.decoy_attribution:.2f}{rule}"
+
+
+def _difference(d: Difference) -> str:
+    return f"{d.name} ({d.train:.3g} in training, {d.test:.3g} in test)"
 
 
 def _interval(i: Interval) -> str:

@@ -47,6 +47,11 @@ class AuditPlan(Protocol):
     def workers(self) -> int | None: ...
 
     @property
+    def makes(self) -> bool:
+        """Whether its models can be made again on other data."""
+        ...
+
+    @property
     def ladder_kind(self) -> str:
         """The model that ladders and decoys are run on."""
         ...
@@ -143,6 +148,10 @@ class Plan:
         return tuple(m for m in METHODS_OF[kind] if m in wanted and m != "random")
 
     @property
+    def makes(self) -> bool:
+        return True
+
+    @property
     def ladder_kind(self) -> str:
         return self.models[0] if self.models[0] in ("glm", "tree") else "glm"
 
@@ -197,6 +206,10 @@ class MadePlan:
     def methods_of(self, kind: str) -> tuple[str, ...]:
         known = self.recipe(kind, "classification").methods
         return tuple(m for m in known if m in (self.methods or known) and m != "random")
+
+    @property
+    def makes(self) -> bool:
+        return True
 
     @property
     def ladder_kind(self) -> str:

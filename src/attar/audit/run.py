@@ -21,6 +21,7 @@ from attar.evaluation.intervals import Interval, prediction
 from attar.experiments.task import Task
 from attar.experiments.trial import Trial, attribution_rows, model_row
 from attar.pitfalls.imperfect_model import Rung
+from attar.pitfalls.label_noise import label_noise
 from attar.pitfalls.spurious_correlation import DecoyRung
 
 Progress = Callable[[float, str], None]
@@ -82,7 +83,7 @@ def _units(k: int, task: Task, plan: AuditPlan, *, main: bool) -> list[Unit]:
             arguments = (task, plan, kind)
             key, what = (k, "unlike", kind), f"{kind}, unlike training"
             units.append(Unit(key, trials.unlike_trial, arguments, plan.cost(kind) * scale, what))
-            if not matters and not (isinstance(plan, GivenPlan) and not plan.makes):
+            if not matters and plan.makes:
                 units.append(Unit((k, "folds", kind), trials.folds, arguments, 5 * scale, f"{kind}, five folds"))
     if not main:
         return units
@@ -91,6 +92,7 @@ def _units(k: int, task: Task, plan: AuditPlan, *, main: bool) -> list[Unit]:
         flips = plan.flips[half::2]
         units.append(Unit((k, "noise", half), trials.noise_ladder, (task, plan, flips), 5 * scale, "label noise"))
     units.append(Unit((k, "shifts"), trials.shifted, (task,), 3 * scale, "train against test"))
+    units.append(Unit((k, "bias"), trials.bias, (task, plan), 4 * scale, "copies and differences"))
     if isinstance(plan, Plan | GivenPlan):
         units.append(Unit((k, "fragments"), of_molecules.fragments, (task, plan), 5 * scale, "fragment table"))
         units.append(Unit((k, "chemistry"), of_molecules.chemistry, (task, plan), 3 * scale, "scaffolds"))
@@ -167,7 +169,8 @@ def _models(k: int, task: Task, plan: AuditPlan, found: dict) -> list[dict[str, 
         if (unseen := found.get((k, "unlike", kind))) is not None:
             splits["cluster"] = _score(prediction(unseen.labels, unseen.predictions, seed=plan.seed))
         if (each := found.get((k, "folds", kind))) is not None:
-            splits["5-fold"] = {"score": float(np.mean(each)), "sd": float(np.std(each, ddof=1)), "folds": each}
+            scores = each.qualities
+            splits["5-fold"] = {"score": float(np.mean(scores)), "sd": float(np.std(scores, ddof=1)), "folds": scores}
         rows.append({**row, "splits": splits})
     return rows
 
@@ -204,19 +207,37 @@ def _findings(task: Task, plan: AuditPlan, found: dict, attribution: list[dict[s
         results.append(judge.no_rule_finding(task))
     else:
         results.append(judge.rule_finding(task))
-    results += judge.shortcut_findings(task, found[0, "first"].shortcuts)
+    results += judge.shortcut_findings(task, found[0, "first"].shortcuts, found[0, "first"].mended)
     if task.task == "classification":
         rungs: list[DecoyRung] = [r for d in plan.groups for r in found[0, "decoys", d]]
         results.append(judge.decoy_finding(rungs))
     results.append(judge.together_finding(found.get((0, "fragments"), ())))
     chemistry = found.get((0, "chemistry"))
     results += judge.bias_findings(task, found[0, "shifts"], None if chemistry is None else chemistry.unseen_scaffolds)
+    results += _of_the_data(task, plan, found)
     if chemistry is not None and isinstance(plan, Plan) and plan.bits is not None:
         results.append(judge.folding_finding(chemistry.folding))
     if isinstance(plan, GivenPlan):
         results += judge.given_findings(task, plan.named, makes=plan.makes)
     results += judge.note_findings(task.notes, len(task.examples))
     return [f for f in results if f is not None]
+
+
+def _of_the_data(task: Task, plan: AuditPlan, found: dict) -> list[Finding | None]:
+    """Label noise is judged on every example where the folds were fitted, and else on those held out."""
+    bias, first = found[0, "bias"], found[0, "first"]
+    results: list[Finding | None] = [
+        judge.population_finding(task, bias.told_apart),
+        judge.slice_finding(task, first.slices),
+        judge.copies_finding(task, bias.copies, bias.near),
+        judge.alternatives_finding(bias.alternatives),
+    ]
+    if task.task == "classification":
+        each = found.get((0, "folds", plan.models[0]))
+        rows = np.flatnonzero(task.test) if each is None else np.arange(len(task.labels))
+        said = first.trial.predictions if each is None else each.predictions
+        results.append(judge.label_noise_finding(task, label_noise(task.labels[rows], said, seed=plan.seed), rows))
+    return results
 
 
 def _ends(row: dict[str, Any]) -> tuple[float, float]:

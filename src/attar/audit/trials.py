@@ -5,17 +5,27 @@ from time import perf_counter
 
 import numpy as np
 
+from attar.audit.findings import PULL
 from attar.audit.plan import AuditPlan
+from attar.core.errors import InputError
+from attar.core.recipe import Fitted
 from attar.evaluation.intervals import quality
 from attar.experiments.task import Task
 from attar.experiments.trial import Trial, tried
 from attar.experiments.trial import trial as run_trial
+from attar.pitfalls.coverage import Alternative, coverage
 from attar.pitfalls.dataset_bias import Shift, shifts
+from attar.pitfalls.duplicates import Duplicates, duplicates, near_duplicates
 from attar.pitfalls.imperfect_model import Rung, rung
+from attar.pitfalls.mend import Mended, mended
+from attar.pitfalls.population import TwoSample, two_sample
 from attar.pitfalls.shortcut_search import Shortcut, shortcuts
+from attar.pitfalls.slices import Slice, worse_slices
 from attar.pitfalls.spurious_correlation import DecoyRung, decoyed
+from attar.pitfalls.traits import Traits
 
 FOLDS = 5
+DEALT = 199  # permutations, for p-values down to 0.005
 
 
 def trial(task: Task, plan: AuditPlan, kind: str, seed: int) -> Trial:
@@ -29,6 +39,8 @@ class First:
 
     trial: Trial
     shortcuts: list[Shortcut]
+    mended: Mended | None
+    slices: list[Slice]
 
 
 def first_trial(task: Task, plan: AuditPlan) -> First:
@@ -46,7 +58,30 @@ def first_trial(task: Task, plan: AuditPlan) -> First:
         test=task.part(task.test),
         seed=plan.seed,
     )
-    return First(done, found)
+    return First(done, found, _mended(task, plan, fitted, found), _slices(task, done))
+
+
+def _slices(task: Task, done: Trial) -> list[Slice]:
+    """Where the rule is known, what goes with it is part of the question and no slice of the examples."""
+    there = Traits.of(task.domain, task.part(task.test)[0], true_parts=task.true_parts)
+    traits = there if task.rule is None else there.apart_from(task.follows_rule[task.test])
+    return worse_slices(traits, done.labels, done.predictions)
+
+
+def _mended(task: Task, plan: AuditPlan, fitted: Fitted, found: list[Shortcut]) -> Mended | None:
+    """The strongest shortcut mended, where there is one and the model can be made again."""
+    if not found or not found[0].pull >= PULL or task.task != "classification" or not plan.makes:
+        return None
+    return mended(
+        plan.recipe(plan.models[0], task.task),
+        found[0].name.split(" + "),
+        editor=task.domain.editor,
+        keeps=task.keeps,
+        train=task.part(task.train),
+        test=task.part(task.test),
+        before=fitted,
+        seed=plan.seed,
+    )
 
 
 def unlike_trial(task: Task, plan: AuditPlan, kind: str) -> Trial | None:
@@ -60,20 +95,28 @@ def unlike_trial(task: Task, plan: AuditPlan, kind: str) -> Trial | None:
     return Trial(fitted.predict(examples), labels, {}, perf_counter() - start)
 
 
-def folds(task: Task, plan: AuditPlan, kind: str) -> list[float]:
-    """Held-out quality on each of five folds, by class."""
+@dataclass(frozen=True, eq=False)
+class Folds:
+    """Held-out quality on each of five folds, by class, and what was said of every example by the fold without it."""
+
+    qualities: list[float]
+    predictions: np.ndarray
+
+
+def folds(task: Task, plan: AuditPlan, kind: str) -> Folds:
     generator = np.random.default_rng([plan.seed, 23])
     fold = np.empty(len(task.labels), dtype=int)
     classes = np.unique(task.labels) if task.task == "classification" else [None]
     for c in classes:
         members = np.arange(len(fold)) if c is None else np.flatnonzero(task.labels == c)
         fold[generator.permutation(members)] = np.arange(len(members)) % FOLDS
-    found = []
+    found, predictions = [], np.empty(len(fold))
     for k in range(FOLDS):
         fitted = plan.recipe(kind, task.task).fit(*task.part(fold != k), plan.seed)
         examples, labels = task.part(fold == k)
-        found.append(quality(labels, fitted.predict(examples)))
-    return found
+        predictions[fold == k] = fitted.predict(examples)
+        found.append(quality(labels, predictions[fold == k]))
+    return Folds(found, predictions)
 
 
 def noise_ladder(task: Task, plan: AuditPlan, flips: tuple[float, ...]) -> list[Rung]:
@@ -113,3 +156,27 @@ def shifted(task: Task) -> list[Shift]:
     """How the training examples differ from the test ones, property by property."""
     train, test = task.part(task.train)[0], task.part(task.test)[0]
     return shifts(task.domain.properties(train), task.domain.properties(test))
+
+
+@dataclass(frozen=True, eq=False)
+class Bias:
+    """What the examples themselves say, before any model: whether training and test can be told apart (None where there
+    is nothing to tell them by), copies, near copies (test example: training example) and the rule's alternatives."""
+
+    told_apart: TwoSample | None
+    copies: Duplicates
+    near: dict[int, int]
+    alternatives: list[Alternative]
+
+
+def bias(task: Task, plan: AuditPlan) -> Bias:
+    """How the examples came about: drawn from elsewhere, twice, or without some of what the rule allows."""
+    try:
+        told_apart = two_sample(Traits.of(task.domain, task.examples), task.test, permutations=DEALT, seed=plan.seed)
+    except InputError:
+        told_apart = None
+    copies = duplicates([task.domain.key(e) for e in task.examples], task.labels, task.test)
+    groups = [[g.name for g in task.domain.editor.groups(e)] for e in task.examples]
+    positives = task.part(task.train & task.positive & task.follows_rule)[0]
+    shown = [] if task.rule is None else coverage(task.rule, task.domain.finder, positives)
+    return Bias(told_apart, copies, near_duplicates(groups, task.test), shown)

@@ -7,7 +7,7 @@ the same, noise included, so that a thing's mask is exactly where the two differ
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 from typing import Any, Self
 
@@ -139,6 +139,7 @@ def box_gap(
     return np.maximum(before, behind).max(1)
 
 
+@lru_cache(maxsize=8192)
 def gap(one: Thing, other: Thing) -> int:
     """Cells between the nearest cells of the two, along the axis where they are most apart (Chebyshev): 0 if they
     touch, at a corner too."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations, permutations, product
+from itertools import combinations, product
 from typing import Protocol
 
 import numpy as np
@@ -116,25 +116,23 @@ class SceneFinder:
     def find_paths(self, path: Path, scene: Scene, /) -> list[Match]:
         if path.along:
             raise InputError(f"What lies between two things is no thing: leave out what {path} says after its lengths.")
-        firsts, lasts = self._ends(path.first), self._ends(path.last)
+        firsts, lasts = self._ends(path.first, scene), self._ends(path.last, scene)
         by_parts: dict[Mask, Match] = {}
-        for one, other in permutations(scene.things, 2):
-            first = next((motif for motif, what in firsts if what.fits(one)), None)
-            last = next((motif for motif, what in lasts if what.fits(other)), None)
-            if first is None or last is None:
-                continue
-            between = self.gap(scene, one, other)
+        for (first, one), (last, other) in product(firsts, lasts):
+            between = None if one is other else self.gap(scene, one, other)
             if between is not None and path.shortest <= between <= path.longest:
                 match = _match((first, one), (last, other))
                 by_parts.setdefault(match.parts, match)
         return list(by_parts.values())
 
-    def _ends(self, motif: Motif | AnyOf) -> list[tuple[Motif, Description]]:
-        ends = [(one, self._described(one)) for one in alternatives(motif)]
-        for one, what in ends:
+    def _ends(self, motif: Motif | AnyOf, scene: Scene) -> list[tuple[Motif, Thing]]:
+        """Every thing that fits, with the first alternative that it fits."""
+        choices = [(one, self._described(one)) for one in alternatives(motif)]
+        for one, what in choices:
             if what.of_ground:
                 raise InputError(f"A path joins two things, and {quoted(one.text)} is a background: say it by has.")
-        return ends
+        fitting = [(next((one for one, what in choices if what.fits(thing)), None), thing) for thing in scene.things]
+        return [(one, thing) for one, thing in fitting if one is not None]
 
     def _described(self, motif: Motif) -> Description:
         if motif.grow is not None:

@@ -140,6 +140,6 @@ def _with_all(task: Task, example: Any, groups: Sequence[str], generator: np.ran
     """The example with every one of the groups, its label by the rule unchanged; None where one does not fit."""
     edited: Any | None = example
     for group in groups:
-        if edited is not None:
+        if edited is not None and not task.domain.editor.places(edited, group):
             edited = with_group(edited, group, editor=task.domain.editor, keeps=task.keeps, generator=generator)
     return edited

@@ -13,7 +13,8 @@ class Alternative:
     """One of the ways in which a rule's `either` (a rule, or motifs, of which any will do) can hold.
 
     `place` counts from 1 within it; `shown` training positives have this alternative, `alone` of them no other one of
-    the same choice. What a model does with an alternative that hardly any shows is not known.
+    the same choice (none can be, where the rule counts several). What a model does with an alternative that hardly any
+    shows is not known.
     """
 
     either: str
@@ -31,34 +32,34 @@ def coverage(rule: Rule, finder: Finder, positives: Sequence[Any]) -> list[Alter
     """
     found = []
     for either, sides in _choices(rule):
-        shown = [[holds(side, finder, example) for side in sides] for example in positives]
+        shown = [[holds(side, finder, example) for _, side in sides] for example in positives]
         found += [
             Alternative(
                 str(either),
                 k + 1,
-                str(side),
+                said,
                 sum(each[k] for each in shown),
                 sum(each[k] and sum(each) == 1 for each in shown),
             )
-            for k, side in enumerate(sides)
+            for k, (said, _) in enumerate(sides)
         ]
     return found
 
 
-def _choices(rule: Rule) -> Iterator[tuple[Rule, list[Rule]]]:
-    """Each choice with its sides, the outer before the inner."""
+def _choices(rule: Rule) -> Iterator[tuple[Rule, list[tuple[str, Rule]]]]:
+    """Each choice with its sides and what they are called, the outer before the inner."""
     match rule:
         case Or(sides):
-            yield rule, list(sides)
+            yield rule, [(str(side), side) for side in sides]
             for side in sides:
                 yield from _choices(side)
         case And(sides):
             for side in sides:
                 yield from _choices(side)
         case AtLeast(AnyOf(motifs), n) if n > 0:
-            yield rule, [AtLeast(motif) for motif in motifs]
+            yield rule, [(str(motif), AtLeast(motif)) for motif in motifs]
         case Path():
             for end in ("first", "last"):
                 motif = getattr(rule, end)
                 if isinstance(motif, AnyOf):
-                    yield rule, [replace(rule, **{end: one}) for one in motif.motifs]
+                    yield rule, [(str(one), replace(rule, **{end: one})) for one in motif.motifs]

@@ -49,9 +49,11 @@ def worse_slices(
 
     A slice is a quarter of a property, or the examples with or without a group, with at least so many of each class
     inside and outside: a trait that says the label is the question, and no slice of it. What is tested is the mean of
-    one number per example (see `Slice.quality`), against as many examples of that class drawn at random: moments of
-    that distribution are known, and Pearson's type III curve has them. It misleads where examples of a kind are harder
-    by nature (near a rule's threshold): worse is not yet wrong.
+    one number per example against as many examples of that class drawn at random, whose moments are known, and
+    Pearson's type III curve has them. Two numbers are asked: `Slice.quality`'s, and the share of the other class that
+    an example is ranked on the right side of, which sees smaller differences. It misleads where examples of a kind are
+    harder by nature (near a rule's threshold): worse is not yet wrong. Where the rule is known, give traits
+    `apart_from` it.
     Raises: InputError where a class is missing or a prediction is NaN.
     Source: Chung et al. 2019, "Slice Finder" (slices by traits, tested one by one with a correction). Mielke & Berry
     2007, "Permutation methods", for the curve.
@@ -62,18 +64,20 @@ def worse_slices(
     if not names:
         return []
     numbers = _numbers(labels, predictions)
-    sizes = [(masks[:, there].sum(1), len(there)) for _, there, _ in numbers]
+    sizes = [(masks[:, there].sum(1), len(there)) for _, there, _, _ in numbers]
     able = np.flatnonzero(np.all([(n >= at_least) & (size - n >= at_least) for n, size in sizes], 0))
     found, of = [], []
-    for (kind, there, values), (counts, _) in zip(numbers, sizes, strict=True):
-        inside = masks[:, there]
-        found.append((able, counts[able], *_tested(values, inside[able])))
+    for (kind, there, values, ranked), (counts, _) in zip(numbers, sizes, strict=True):
+        inside = masks[able][:, there].astype(float)
+        tests = [_by_chance(each, inside) for each in (values, ranked)]
+        found.append((able, counts[able], *_means(values, inside), *tests))
         of += [kind] * len(able)
     columns = [np.concatenate(each) for each in zip(*found, strict=True)]
-    which, counts, mean, elsewhere, deviation, p = columns
+    which, counts, mean, elsewhere, deviation, *tested = columns
     if not len(which):
         return []
-    corrected = holm(p)
+    corrected = holm(np.concatenate(tested)).reshape(2, -1).min(0)
+    p = np.minimum(*tested)
     half = t.ppf(1 - 0.025 / len(p), counts - 1) * deviation / np.sqrt(counts)
     each = [
         Slice(
@@ -113,16 +117,25 @@ def _masks(traits: Traits) -> tuple[list[str], Bool[np.ndarray, "slices examples
     return names, np.array(masks, dtype=bool).reshape(len(names), len(traits))
 
 
-def _numbers(labels: np.ndarray, predictions: np.ndarray) -> list[tuple[Kind, np.ndarray, np.ndarray]]:
-    """Which examples are looked at together, and a number for each whose mean is the quality."""
+def _numbers(labels: np.ndarray, predictions: np.ndarray) -> list[tuple[Kind, np.ndarray, np.ndarray, np.ndarray]]:
+    """Which examples are looked at together, a number for each whose mean is the quality, and a finer one."""
     if not set(np.unique(labels)) <= {0.0, 1.0}:
         error = np.abs(labels - predictions)
-        return [("examples", np.arange(len(labels)), 1 - (rankdata(error) - 0.5) / len(error))]
+        smaller = 1 - (rankdata(error) - 0.5) / len(error)
+        return [("examples", np.arange(len(labels)), smaller, smaller)]
     positive, negative = np.flatnonzero(labels > 0.5), np.flatnonzero(labels < 0.5)
     if not len(positive) or not len(negative):
         raise InputError("all held-out labels are the same: slices need both classes")
     called = _called(predictions, len(positive))
-    return [("positives", positive, called[positive]), ("negatives", negative, 1 - called[negative])]
+    above = _share_below(predictions[positive], predictions[negative])
+    below = 1 - _share_below(predictions[negative], predictions[positive])
+    return [("positives", positive, called[positive], above), ("negatives", negative, 1 - called[negative], below)]
+
+
+def _share_below(values: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """For each value the share of the others that lie below it, ties counting one half."""
+    ordered = np.sort(others)
+    return (np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")) / (2 * len(others))
 
 
 def _called(values: np.ndarray, size: int) -> np.ndarray:
@@ -132,24 +145,28 @@ def _called(values: np.ndarray, size: int) -> np.ndarray:
     return np.clip((size - before) / (upto - before), 0.0, 1.0)
 
 
-def _tested(
-    values: Float[np.ndarray, " members"], inside: Bool[np.ndarray, "slices members"]
-) -> tuple[np.ndarray, ...]:
-    """For each slice: its mean, the mean elsewhere, its members' spread, and how likely a random one is so low."""
-    size, counts = len(values), inside.sum(1).astype(float)
+def _means(values: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For each slice: its mean, the mean elsewhere, and the standard deviation within it."""
+    counts = inside.sum(1)
     total = inside @ values
     mean = total / counts
-    elsewhere = (values.sum() - total) / (size - counts)
-    squares = inside @ values**2
-    deviation = np.sqrt(np.maximum(squares - counts * mean**2, 0) / np.maximum(counts - 1, 1))
+    deviation = np.sqrt(np.maximum(inside @ values**2 - counts * mean**2, 0) / (counts - 1))
+    return mean, (values.sum() - total) / (len(values) - counts), deviation
+
+
+def _by_chance(
+    values: Float[np.ndarray, " members"], inside: Float[np.ndarray, "slices members"]
+) -> Float[np.ndarray, " slices"]:
+    """How likely the mean of as many members, drawn at random, is as low as each slice's."""
+    size, counts = len(values), inside.sum(1)
     spread = values.std()
     if spread == 0:
-        return mean, elsewhere, deviation, np.ones(len(counts))
+        return np.ones(len(counts))
     skew = ((values - values.mean()) ** 3).mean() / spread**3
     of_mean = spread * np.sqrt((size - counts) / (counts * (size - 1)))
     skew_of_mean = skew * (size - 2 * counts) / np.sqrt(counts * (size - counts)) * np.sqrt(size - 1) / (size - 2)
-    p = pearson3.cdf((mean - values.mean()) / of_mean, skew_of_mean)
-    return mean, elsewhere, deviation, np.clip(p, 0.0, 1.0)
+    p = pearson3.cdf((inside @ values / counts - values.mean()) / of_mean, skew_of_mean)
+    return np.clip(p, 0.0, 1.0)
 
 
 def _alike(one: np.ndarray, other: np.ndarray) -> float:

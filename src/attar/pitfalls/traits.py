@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.stats import mannwhitneyu
 
 from attar.core.domain import Domain
 
@@ -63,3 +64,19 @@ class Traits:
 
     def __len__(self) -> int:
         return len(self.present)
+
+    def apart_from(self, answer: Bool[np.ndarray, " examples"], *, significant: float = 0.01) -> "Traits":
+        """Those that say nothing of an answer: what differs between the examples with it and without (Mann-Whitney's
+        test, uncorrected) is left out. Given a rule's answers, what remains can be no part of the rule."""
+        if answer.all() or not answer.any():
+            return self
+        keep = [
+            mannwhitneyu(table[answer], table[~answer]).pvalue >= significant
+            for table in (self.values, self.present.astype(float))
+        ]
+        return Traits(
+            properties=tuple(n for n, kept in zip(self.properties, keep[0], strict=True) if kept),
+            values=self.values[:, keep[0]],
+            groups=tuple(n for n, kept in zip(self.groups, keep[1], strict=True) if kept),
+            present=self.present[:, keep[1]],
+        )

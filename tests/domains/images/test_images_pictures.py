@@ -164,6 +164,8 @@ def test_another_backdrop_leaves_the_shapes_as_they_are() -> None:
     (match,) = domain.finder.find(Motif("snow background"), snowy)
     kinds = {domain.planter.remove(snowy, match, generator).ground.words for _ in range(30)}
     assert kinds == {frozenset({"sky background"}), frozenset({"grass background"})}
+    after = domain.planter.remove(snowy, match, generator).array.reshape(3, -1)
+    np.testing.assert_array_equal(before[:, covered], after[:, covered])
 
 
 def test_a_described_shape_is_drawn_as_described_and_the_rest_varies() -> None:

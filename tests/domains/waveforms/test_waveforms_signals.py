@@ -59,6 +59,7 @@ def test_a_burst_has_its_frequency_and_a_chirp_goes_through_many() -> None:
         spectrum = np.abs(np.fft.rfft(drawn(burst), 1024))
         assert np.fft.rfftfreq(1024, 1 / RATE)[spectrum.argmax()] == pytest.approx(frequency, abs=1)
     up, down = (drawn(event("chirp", direction=direction, length=64, phase=0.3)) for direction in ("up", "down"))
+    assert periods(up) == pytest.approx(periods(down), abs=1) == pytest.approx(10, abs=1)  # half a second at 20 Hz
     assert periods(up[32:]) > 2 * periods(up[:32]) > 0
     assert periods(down[:32]) > 2 * periods(down[32:]) > 0
 
