@@ -49,7 +49,7 @@ DOMAINS: dict[str, tuple[tuple[str, ...], str, str, tuple[str, str]]] = {
     "molecules": (('has("[OX2H]") and has("c1ccccc1")', "rose"), "glm", "occlusion", ("*Cl", "*S(N)(=O)=O")),
     "tables": (("threshold", "two-of-three"), "mlp", "integrated-gradients", ("x9 > 1.5", "x6 > 1.5")),
     "sequences": (("tata", "ebox-or-early-sp1"), "cnn", "integrated-gradients", ("GATTACA", "CCTGAGG")),
-    "text": (("red", "rough-not-cheap"), "cnn", "integrated-gradients", ("blue", "so warm")),
+    "text": (("red", "rough-not-cheap"), "cnn", "integrated-gradients", ("blue", "so soft")),
     "images": ((), "cnn", "occlusion", ("", "")),
     "waveforms": ((), "cnn", "occlusion", ("", "")),
     "volumes": ((), "cnn", "occlusion", ("", "")),

@@ -69,7 +69,9 @@ def ladder(scatter: float, seed: int, count: int = 12, error: float = 0.01) -> l
     at = np.linspace(0.5, 1.0, count)
     scores = 0.4 + 0.5 * (at - 0.5) + generator.standard_normal(count) * np.hypot(scatter, error)
     half = 1.96 * error
-    return [Rung(0.0, a, Interval(s, s - half, s + half, 50)) for a, s in zip(at.tolist(), scores.tolist(), strict=True)]
+    return [
+        Rung(0.0, a, Interval(s, s - half, s + half, 50)) for a, s in zip(at.tolist(), scores.tolist(), strict=True)
+    ]
 
 
 @pytest.mark.parametrize("scatter", [0.02, 0.06])

@@ -39,7 +39,7 @@ RARE = 0.02  # share of the smaller class
 SHIFTED = 0.20  # Kolmogorov-Smirnov distance of a property between train and test
 TOLD_APART = 0.60  # AUROC from which training and test examples are different examples
 WORSE_SLICE = 0.10  # less of a slice on the right side than of the rest
-NOISY_LABELS = 0.10  # a share of wrong labels that may be no smaller
+NOISY_LABELS = 0.05  # a share of wrong labels that may be no smaller
 COPIED = 0.01  # share of the test examples that training has too, of all examples whose copies differ in label
 SHOWN = 10  # training positives, below which nothing is known of an alternative of the rule
 
@@ -291,10 +291,10 @@ def _shortcut_finding(
         if not spurious:
             remedy = f"Decide by experiment: the same {task.domain.example} with and without {s.name}."
     if spurious and mended is not None and mended.groups == tuple(s.name.split(" + ")):
+        score = f"held-out AUROC {mended.quality_before:.2f} → {mended.quality_after:.2f}"
         remedy += (
             f" Tried here: with {mended.changed} edited {task.domain.example}s added to the training set its pull "
-            f"falls from {mended.pull_before:.0%} to {mended.pull_after:.0%} (held-out AUROC {mended.quality_before:.2f} → "
-            f"{mended.quality_after:.2f})."
+            f"falls from {mended.pull_before:.0%} to {mended.pull_after:.0%} ({score})."
         )
     return Finding(
         name=f"shortcut {s.name}",
@@ -536,7 +536,7 @@ def alternatives_finding(found: Sequence[Alternative]) -> Finding | None:
     evidence = f"Each of the rule's {len(found)} alternatives is in {least.shown} training positives or more."
     if few:
         said = [f"{a.said} is in {a.shown} training positives" for a in few]
-        evidence = f"Of the rule's alternatives {listed(said, most=3)}: nothing is known of what the model makes of that."
+        evidence = f"Of the rule's alternatives {listed(said, most=3)}: nothing is known of what a model makes of it."
     return Finding(
         name="alternatives of the rule",
         pitfall="dataset bias",

@@ -11,7 +11,7 @@ from attar.core.errors import InputError
 
 CODES = (0.4, 0.3, 0.2, 0.1)  # shares of the codes 0, 1, 2, 3
 TOGETHER = 3  # columns
-QUARTILE = 0.6744897501960817  # of the standard normal
+QUARTILE, TENTH = 0.6744897501960817, 1.2815515655446004  # of the standard normal
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,11 @@ class Columns:
         """What a measurement or the ratio lies below with chance 1/4, 1/2 and 3/4."""
         low, middle, high = np.exp((-QUARTILE, 0, QUARTILE)) if column == self.ratio else (-QUARTILE, 0.0, QUARTILE)
         return float(low), float(middle), float(high)
+
+    def tenths(self, column: int) -> tuple[float, float]:
+        """What a measurement or the ratio lies below with chance 1/10, and above with that chance."""
+        low, high = np.exp((-TENTH, TENTH)) if column == self.ratio else (-TENTH, TENTH)
+        return float(low), float(high)
 
     def drawn(self, generator: np.random.Generator, number: int) -> np.ndarray:
         """Rows: `Float[ndarray, "number columns"]`."""

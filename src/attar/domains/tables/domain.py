@@ -26,7 +26,8 @@ RULES = {
     "same-sign": 'has("x1 * x4 > 0")',
     "code-or-product": '(has("x12 = 2") and has("x7 < 0")) or has("x1 * x4 > 0.5")',
 }
-"""From easy to hard: by one column, by several, by columns none of which says anything alone."""
+"""From easy to hard: by one column, by several, by columns none of which says anything alone. None has a `not`, which
+names no part: of a column that is always there the condition that must hold can be written."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,10 @@ class Tables:
 
     @cached_property
     def editor(self) -> PlantedEditor:
-        """Groups are the quarters of each column, by how it is spread, and each code: the same for any data."""
+        """Groups are the quarters and the outer tenths of each column, by how it is spread, and each code: the same for
+        any data."""
         quarters = [text for k, name in enumerate(self.layout.names[:-1]) for text in _quarters(self.layout, k, name)]
+        quarters += [text for k, name in enumerate(self.layout.names[:-1]) for text in _tails(self.layout, k, name)]
         codes = [f"{self.layout.names[-1]} = {code}" for code in range(len(CODES))]
         return PlantedEditor(self.finder, self.planter, (*quarters, *codes))
 
@@ -103,3 +106,8 @@ class Tables:
 def _quarters(layout: Columns, column: int, name: str) -> tuple[str, str, str, str]:
     low, middle, high = (f"{number:.3g}" for number in layout.quartiles(column))
     return f"{name} <= {low}", f"{low} < {name} <= {middle}", f"{middle} < {name} <= {high}", f"{name} > {high}"
+
+
+def _tails(layout: Columns, column: int, name: str) -> tuple[str, str]:
+    low, high = (f"{number:.3g}" for number in layout.tenths(column))
+    return f"{name} <= {low}", f"{name} > {high}"
