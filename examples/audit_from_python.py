@@ -5,8 +5,8 @@ python examples/audit_from_python.py
 
 import sys
 
-from attar.audit.molecules import audit_molecules
 from attar.audit.plan import Plan
+from attar.audit.run import audit
 from attar.domains.molecules.library import enumerated_library
 from attar.domains.molecules.truth import read_rule
 from attar.experiments.molecule_task import labelled_by_rule
@@ -24,7 +24,7 @@ def main() -> int:
         shares=(0.0, 0.5),
         workers=1,
     )
-    record = audit_molecules([task], plan)
+    record = audit([task], plan)
     print(record["verdict"], "-", record["summary"][0])
     for finding in record["findings"]:
         if finding["status"] in ("caution", "distrust"):

@@ -25,7 +25,7 @@ def main(smiles: tuple[str, ...] = ASKED) -> None:
 
     molecules = [Molecule.of(text) for text in smiles]
     log_odds = model.predict(molecules)
-    on_atoms = model.atoms(molecules, "weight-times-input").by_example("atoms")
+    on_atoms = model.explain(molecules, "weight-times-input")
     scale = shared_scale([values.tolist() for values in on_atoms])
     pictures = []
     for text, molecule, z, values in zip(smiles, molecules, log_odds, on_atoms, strict=True):
