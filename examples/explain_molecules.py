@@ -6,8 +6,9 @@ python examples/explain_molecules.py [SMILES …]      writes molecules.html bes
 import sys
 from pathlib import Path
 
+from attar.core.heat import shared_scale
 from attar.core.rule import explanations
-from attar.domains.molecules.draw import heat_map, shared_scale
+from attar.domains.molecules.draw import heat_map
 from attar.domains.molecules.edit import detached, substituents
 from attar.domains.molecules.library import nci_molecules
 from attar.domains.molecules.molecule import Molecule

@@ -2,10 +2,12 @@
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from json import loads
 from pathlib import Path
 
 import pytest
@@ -159,6 +161,73 @@ def test_options_that_cannot_be(
 
 def test_rose_brings_its_own_data(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--label" in wrong(capsys, "audit", "rose", *LABELLED)
+
+
+MADE = ("audit", "tables", "--rule", "threshold")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("audit", "tables"), "same-sign"),  # names the rules there are
+        (("audit", "tables", "--rule", "x1"), "x1"),
+        (("audit", "tables", "--rule", "points"), "attar bench"),
+        (("audit", "rose", "--count", "100"), "leave out --count"),
+        ((*MADE, "--label", "rose", "--radius", "2"), "leave out --label, --radius"),
+        ((*MADE, "--skip-bad"), "leave out --skip-bad"),
+        ((*MADE, "--model", "module:object"), "leave out --model"),
+        ((*MADE, "--models", "gcn"), "choose from glm, tree, mlp"),
+        ((*MADE, "--methods", "cam"), "none of cam fits a mlp"),
+        ((*MADE, "--count", "0"), "count is 0"),
+        ((*MADE, "--count", "4"), "at least 2 of each"),
+        ((*MADE, "--seeds", "0"), "seeds is 0"),
+        ((*MADE, "--workers", "0"), "workers is 0"),
+        ((*MADE, "--epochs", "0"), "epochs is 0"),
+    ],
+)
+def test_a_made_question_that_cannot_be(
+    here: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], expected: str
+) -> None:
+    said = wrong(capsys, *arguments)
+    assert expected in said
+    assert said.count("\n") == 1
+
+
+def test_a_made_question_is_audited(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The most capable model first, a decoy on the ladder, the rule's columns in the pictures, rows called rows."""
+    monkeypatch.setattr("sys.argv", ["attar"])  # the page shows the command, which is else that of the tests
+    assert main([*MADE, "--count", "160", "--epochs", "3", "--seeds", "1", "--workers", "1", "--json", "x.json"]) == 0
+    record = loads(Path("x.json").read_text(encoding="utf-8"))
+    assert record["subject"] == "integrated-gradients on mlp"
+    assert [row["name"] for row in record["models"]] == ["mlp", "tree", "glm"]
+    assert {rung["decoy"] for rung in record["ladders"]["decoys"]} == {"x9 > 1.5"}
+    assert record["data"][0] | {"domain": "tables", "example": "row", "part": "column"} == record["data"][0]
+    assert {tuple(e["true_parts"]) for e in record["examples"]} == {(0,), ()}
+    page = Path("audit-tables.html").read_text(encoding="utf-8")
+    text = capsys.readouterr().out + re.sub(r"<[^>]*>", " ", page)
+    assert "held-out rows" in text
+    for word in ("atom", "molecule", "SMARTS"):
+        assert not re.search(rf"\b{word}s?\b", text), word
+
+
+def test_no_decoy_is_what_the_rule_asks_for() -> None:
+    """A decoy that is the truth would be none: another is planted, or none."""
+    from attar.audit.made_plan import DECOYS, made_plan
+    from attar.experiments.benchmarks import MADE as DOMAINS
+    from attar.experiments.benchmarks import made_domain
+    from attar.experiments.made_task import made_task
+
+    assert {made_domain(name).name for name in DOMAINS} == set(DECOYS)
+    for name, rule, expected in (
+        ("sequences", "tata", ("GATTACA",)),
+        ("sequences", 'has("GATTACA")', ("CCTGAGG",)),
+        ("sequences", 'has("GATTACA") or has("CCTGAGG")', ()),
+        ("images", 'has("triangle")', ("blue cross",)),
+    ):
+        domain = made_domain(name)
+        assert made_plan(made_task(domain, rule, count=40), domain).decoys == expected
 
 
 def test_a_split_that_says_neither_train_nor_test(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

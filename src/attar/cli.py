@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 MODELS = ("glm", "tree", "mlp", "gcn", "gat", "mpnn", "graphnets")
 DOMAINS = ("molecules", "images", "sequences", "waveforms", "volumes", "tables", "text")
+OF_MOLECULES = (
+    "--input", "--label", "--split", "--model", "--skip-bad", "--radius", "--counts", "--bits", "--penalty",
+    "--strength", "--subgraphs", "--bonds",
+)  # fmt: skip
 STOPPED = 130
 SEVERITY = ("trust", "caution", "distrust")
 
@@ -50,15 +54,31 @@ def _top(
 
 @app.command()
 def audit(
-    data: Annotated[str, typer.Argument(help="A file of molecules (CSV, TSV, Parquet, SDF, SMI), or: rose.")],
+    context: typer.Context,
+    data: Annotated[
+        str,
+        typer.Argument(
+            help=f"A file of molecules (CSV, TSV, Parquet, SDF, SMI), or: rose; or, made for --rule: "
+            f"{', '.join(DOMAINS[1:])}."
+        ),
+    ],
     input: Annotated[str | None, typer.Option(help="Column of SMILES; found if not given.")] = None,
     label: Annotated[str | None, typer.Option(help="Column to explain: two values, or numbers.")] = None,
     split: Annotated[str | None, typer.Option(help="Column that says train or test.")] = None,
     rule: Annotated[
-        str | None, typer.Option(help='The hypothesis: rose, or text such as \'has("[OX2H]") and has("c1ccccc1")\'.')
+        str | None,
+        typer.Option(
+            help='The hypothesis: rose, or text such as \'has("[OX2H]") and has("c1ccccc1")\'; of made '
+            "examples, as in `attar bench`."
+        ),
     ] = None,
+    count: Annotated[int, typer.Option(help="Examples to make, a quarter of them held out; not for a file.")] = 1000,
     models: Annotated[
-        str, typer.Option(help=f"Of {', '.join(MODELS)}; the verdict is about the first.")
+        str,
+        typer.Option(
+            help=f"Of {', '.join(MODELS)}; for made examples all of cnn, mlp, tree, glm that fit. The verdict is about "
+            "the first."
+        ),
     ] = "glm,tree,mlp,gcn",
     model: Annotated[
         str | None, typer.Option(help="A model of yours in their place, as module:object; or what makes one.")
@@ -75,7 +95,9 @@ def audit(
     bits: Annotated[int | None, typer.Option(help="Fold subgraphs to so many columns; unhashed if not given.")] = None,
     penalty: Annotated[str, typer.Option(help="The GLM's penalty: l1 or l2.")] = "l2",
     strength: Annotated[float, typer.Option(help="How strongly it is penalised.")] = 3.0,
-    epochs: Annotated[int, typer.Option(help="Passes over the data when training networks.")] = 30,
+    epochs: Annotated[
+        int, typer.Option(help="Passes over the data when training networks; for made examples 20.")
+    ] = 30,
     subgraphs: Annotated[
         str, typer.Option(help="From subgraphs to atoms: spread, centre, mask, mask-occurrences.")
     ] = "spread",
@@ -93,43 +115,48 @@ def audit(
             check_writable(path)
     from attar.audit.plan import GivenPlan, Plan
 
+    written = _written(context)
     named = None if methods is None else _listed(methods)
-    if model is not None:
-        from attar.experiments.given_models import named_object
+    if data in DOMAINS[1:]:
+        _refuse(written, OF_MOLECULES, f"{data} are made for --rule")
+        chosen = _listed(models) if "--models" in written else None
+        passes = epochs if "--epochs" in written else None
+        tasks, plan = _made(data, rule, count, chosen, named, seed, seeds, passes, workers)
+    else:
+        _refuse(written, ("--count",), f"{data} brings its own examples")
+        if data == "rose":
+            _refuse(written, ("--input", "--label", "--split", "--rule"), "audit rose brings its own data")
+        if model is not None:
+            from attar.experiments.given_models import named_object
 
-        plan = GivenPlan(
-            model=named_object(model),
-            named=model,
-            methods=named,
-            seed=seed,
-            seeds=seeds,
-            radius=radius,
-            presence=not counts,
-            bits=bits,
-            epochs=epochs,
-        )
-    else:
-        plan = Plan(
-            models=_listed(models),
-            methods=named,
-            seed=seed,
-            seeds=seeds,
-            radius=radius,
-            presence=not counts,
-            bits=bits,
-            penalty=penalty,
-            strength=strength,
-            epochs=epochs,
-            subgraphs=subgraphs,
-            bonds=bonds,
-            workers=workers,
-        )
-    if data == "rose":
-        given = {"--input": input, "--label": label, "--split": split, "--rule": rule}
-        _refuse(given, "audit rose brings its own data")
-        tasks = _rose(seed)
-    else:
-        tasks = [_task(data, input, label, split, rule, seed, skip_bad)]
+            plan = GivenPlan(
+                model=named_object(model),
+                named=model,
+                methods=named,
+                seed=seed,
+                seeds=seeds,
+                radius=radius,
+                presence=not counts,
+                bits=bits,
+                epochs=epochs,
+            )
+        else:
+            plan = Plan(
+                models=_listed(models),
+                methods=named,
+                seed=seed,
+                seeds=seeds,
+                radius=radius,
+                presence=not counts,
+                bits=bits,
+                penalty=penalty,
+                strength=strength,
+                epochs=epochs,
+                subgraphs=subgraphs,
+                bonds=bonds,
+                workers=workers,
+            )
+        tasks = _rose(seed) if data == "rose" else [_task(data, input, label, split, rule, seed, skip_bad)]
     record = _audit(tasks, plan)
     _write(record, page, json)
     _summary(record, page, json)
@@ -141,7 +168,7 @@ def audit(
 def bench(
     domain: Annotated[str, typer.Argument(help=f"Of {', '.join(DOMAINS)}.")],
     data: Annotated[Path | None, typer.Option(help="Molecules: a table, or a folder of them.")] = (None),
-    rule: Annotated[str | None, typer.Option(help="The truth: a rule by name or as text.")] = (None),
+    rule: Annotated[str | None, typer.Option(help="The truth: a rule or sum, by name or as text.")] = (None),
     truth: Annotated[str | None, typer.Option(help="In place of a rule: crippen (each atom's share of log P).")] = None,
     input: Annotated[str | None, typer.Option(help="Column of SMILES; found if not given.")] = None,
     label: Annotated[str, typer.Option(help="Column of the label.")] = "label",
@@ -396,6 +423,28 @@ def _task(
     return from_table(table, rule=known, rule_name=rule, seed=seed)
 
 
+def _made(
+    data: str,
+    rule: str | None,
+    count: int,
+    models: tuple[str, ...] | None,
+    methods: tuple[str, ...] | None,
+    seed: int,
+    seeds: int,
+    epochs: int | None,
+    workers: int | None,
+) -> "tuple[list[Task], AuditPlan]":
+    from attar.audit.made_plan import asked, made_plan
+    from attar.experiments.benchmarks import made_domain
+    from attar.experiments.made_task import made_task
+
+    domain = made_domain(data)
+    task = made_task(domain, asked(domain, rule), count=count, seed=seed)
+    return [task], made_plan(
+        task, domain, models=models, methods=methods, seed=seed, seeds=seeds, epochs=epochs, workers=workers
+    )
+
+
 def _audit(tasks: "list[Task]", plan: "AuditPlan") -> dict[str, Any]:
     from attar.audit.run import audit as run_audit
 
@@ -449,8 +498,16 @@ def _listed(names: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(part.strip() for part in names.split(",") if part.strip()))
 
 
-def _refuse(options: dict[str, str | None], why: str) -> None:
-    given = [name for name, value in options.items() if value is not None]
+def _written(context: typer.Context) -> set[str]:
+    """The options that stand on the command line, as they are written there."""
+    named = [
+        name for name in context.params if getattr(context.get_parameter_source(name), "name", "") == "COMMANDLINE"
+    ]
+    return {"--" + name.replace("_", "-") for name in named}
+
+
+def _refuse(written: set[str], options: Sequence[str], why: str) -> None:
+    given = [name for name in options if name in written]
     if given:
         raise InputError(f"{why}; leave out {', '.join(given)}")
 

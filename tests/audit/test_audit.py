@@ -111,16 +111,16 @@ def test_a_planted_decoy_hides_from_the_clean_score_and_shows_where_both_are() -
 
 
 def test_pictures_are_of_molecules_that_can_agree_or_differ() -> None:
-    pictures = record()["molecules"]
+    pictures = record()["examples"]
     assert {p["label"] for p in pictures} == {0.0, 1.0}
     for p in pictures:
-        assert len(p["true_atoms"]) < len(p["values"]) == Molecule.of(p["smiles"]).size
+        assert len(p["true_parts"]) < len(p["values"]) == Molecule.of(p["example"]).size
         assert 0 < p["prediction"] < 1
 
 
 def test_the_same_audit_with_two_workers() -> None:
     one, two = record(), record(workers=2)
-    for key in ("verdict", "summary", "findings", "attribution", "fragments", "ladders", "molecules", "data"):
+    for key in ("verdict", "summary", "findings", "attribution", "fragments", "ladders", "examples", "data"):
         assert one[key] == two[key], key
 
 

@@ -9,12 +9,15 @@ import pytest
 from attar.audit.findings import (
     Finding,
     attribution_finding,
+    consistency_finding,
     decoy_finding,
     ladder_finding,
     no_rule_finding,
     note_findings,
     parts_finding,
     prediction_finding,
+    randomisation_finding,
+    removal_finding,
     rule_finding,
     shortcut_findings,
     together_finding,
@@ -27,9 +30,11 @@ from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.truth import read_rule
 from attar.evaluation.accuracy import Accuracy
 from attar.evaluation.intervals import Interval
+from attar.evaluation.score import Intervals, Score
 from attar.experiments.fragments import Fragment
 from attar.experiments.task import Task
 from attar.pitfalls.imperfect_model import Rung
+from attar.pitfalls.mend import Mended
 from attar.pitfalls.shortcut_search import Shortcut
 from attar.pitfalls.spurious_correlation import DecoyRung
 
@@ -45,6 +50,15 @@ def finding(status: str, pitfall: str = "dataset bias", name: str = "x") -> Find
 def test_held_out_prediction(score: float, low: float, status: str) -> None:
     found = prediction_finding("glm", task([1, 1, 0, 0, 0, 0]), Interval(score, low, 0.95, 100))
     assert (found.status, found.value, found.interval) == (status, score, (low, 0.95))
+
+
+def test_labels_that_say_little_are_no_noise_where_the_rule_is_found() -> None:
+    question, held_out = task([1, 1, 0, 0, 0, 0]), Interval(0.55, 0.48, 0.61, 100)
+    for status, expected in (("ok", "caution"), ("caution", "distrust"), ("distrust", "distrust")):
+        found = prediction_finding("glm", question, held_out, finding(status))
+        assert found.status == expected
+        assert ("finds the rule" in found.evidence) == (status == "ok")
+    assert prediction_finding("glm", question, Interval(0.9, 0.85, 0.95, 100), finding("ok")).status == "ok"
 
 
 @pytest.mark.parametrize(("score", "low", "status"), [(0.6, 0.5, "ok"), (0.4, 0.2, "caution"), (0.1, 0.0, "distrust")])
@@ -189,6 +203,122 @@ def test_where_the_rule_does_not_decide_the_label_it_takes_more_to_distrust() ->
 def test_a_group_that_hardly_moves_the_model_is_no_shortcut() -> None:
     (found,) = shortcut_findings(task([1, 1, 0, 0, 0, 0]), [shortcut(pull=0.05)])
     assert found.status == "ok"
+
+
+def test_a_group_beside_which_it_tells_nothing_makes_it_spurious_without_a_rule() -> None:
+    question = task([1, 0, 1, 0, 1, 0], rule=None)
+    (found,) = shortcut_findings(question, [replace(shortcut(), explained_by="*O", without=40)])
+    assert found.status == "distrust"
+    assert "*Cl tells nothing that *O does not" in found.evidence
+    assert "40 training molecules with *O and without *Cl" in found.evidence
+    (harmless,) = shortcut_findings(question, [replace(shortcut(on_negatives=0.98), explained_by="*O", without=40)])
+    assert harmless.status == "caution"
+
+
+def test_groups_that_never_part_are_both_named_and_the_one_that_the_model_leans_on() -> None:
+    question = task([1, 0, 1, 0, 1, 0], rule=None)
+    one, other = replace(shortcut(), never_parts=("*O",)), replace(shortcut(0.7), name="*O", never_parts=("*Cl",))
+    both = shortcut_findings(question, [one, other])
+    assert [f.status for f in both] == ["distrust", "distrust"]
+    for said in both:
+        assert "never part in these data" in said.evidence
+        assert "the model leans on *O" in said.evidence
+        assert "without the other" in said.remedy
+    (alone,) = shortcut_findings(question, [one])  # the other does not move the model: nothing to decide between
+    assert alone.status == "caution"
+    ruled = shortcut_findings(task([1, 1, 0, 0, 0, 0]), [one])
+    assert "never part" not in ruled[0].evidence
+
+
+def test_what_mending_it_brought_is_said_of_the_group_that_was_mended() -> None:
+    done = Mended(
+        way="added",
+        groups=("*Cl",),
+        changed=12,
+        pull_before=0.5,
+        pull_after=0.02,
+        quality_before=0.98,
+        quality_after=0.97,
+    )
+    question = task([1, 1, 0, 0, 0, 0])
+    (found,) = shortcut_findings(question, [shortcut()], done)
+    assert "with 12 edited molecules added to the training set its pull falls from 50% to 2%" in found.remedy
+    assert "0.98 → 0.97" in found.remedy
+    (other,) = shortcut_findings(question, [replace(shortcut(), name="*O")], done)
+    assert "Tried here" not in other.remedy
+
+
+def score(mean: float, half: float, n: int = 50, chance: float = 0.0, spread: float = 0.05) -> Score:
+    """A score of that mean and interval; random values lie within `spread` of chance."""
+    return Score(
+        measure="ρ",
+        values=np.full((1, n), mean),
+        random=np.full((3, n), chance),
+        worst=-1.0,
+        best=1.0,
+        known=Intervals(
+            mean=Interval(mean, mean - half, mean + half, n),
+            chance=Interval(chance, chance - spread, chance + spread, n),
+            margin=Interval(mean - chance, mean - half - chance, mean + half - chance, n),
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [
+        (score(0.7, 0.1), "ok"),
+        (score(0.15, 0.04), "caution"),  # better than chance, and weak all over
+        (score(0.15, 0.06), "ok"),
+        (score(0.03, 0.1), "distrust"),
+        (score(-0.4, 0.1), "distrust"),
+        (score(0.03, 0.1, n=29), "caution"),
+        (score(-0.4, 0.1, n=9), "note"),
+    ],
+)
+def test_groups_that_the_method_puts_first_matter_to_the_model(found: Score, status: str) -> None:
+    said = removal_finding(task([1, 1, 0, 0, 0, 0]), "gcn", "cam", found)
+    assert (said.status, said.value) == (status, found.mean.score)
+    assert bool(said.remedy) == (status in ("caution", "distrust"))
+    assert f"n = {found.mean.n}" in said.evidence
+
+
+@pytest.mark.parametrize(
+    ("found", "status"),
+    [
+        (score(0.7, 0.1), "ok"),
+        (score(0.25, 0.06), "caution"),
+        (score(0.25, 0.05), "ok"),
+        (score(0.02, 0.1), "distrust"),
+        (score(0.02, 0.1, n=29), "caution"),
+        (score(0.02, 0.1, n=9), "note"),
+    ],
+)
+def test_models_made_alike_are_explained_alike(found: Score, status: str) -> None:
+    said = consistency_finding(task([1, 1, 0, 0, 0, 0]), "gcn", "cam", found, "models of 3 seeds")
+    assert said.status == status
+    assert "models of 3 seeds rank the atoms of the same molecules" in said.evidence
+
+
+@pytest.mark.parametrize(
+    ("found", "status"), [(score(0.2, 0.1), "ok"), (score(0.7, 0.2), "ok"), (score(0.7, 0.19), "caution")]
+)
+def test_what_stays_without_anything_learnt_is_the_inputs_own(found: Score, status: str) -> None:
+    assert randomisation_finding(task([1, 1, 0, 0, 0, 0]), "gcn", "cam", found).status == status
+
+
+def test_the_ladder_says_whether_better_models_explain_better() -> None:
+    def rungs(sign: int) -> list[Rung]:
+        each = [(at, np.full((3, 40), 0.6 + sign * 0.4 * (at - 0.5))) for at in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)]
+        return [Rung(0.0, at, Interval(v.mean(), v.mean() - 0.01, v.mean() + 0.01, 40), values=v) for at, v in each]
+
+    for sign, said in (
+        (1, "the better the model, the better its attribution (PARC 1.00"),
+        (-1, "the worse it (PARC −1.00"),
+    ):
+        found = ladder_finding("glm", rungs(sign), Interval(0.9, 0.85, 0.95, 100), 0.5)
+        assert found is not None
+        assert said in found.evidence
 
 
 def test_how_much_of_the_label_the_rule_explains() -> None:

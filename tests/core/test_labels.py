@@ -121,3 +121,15 @@ def test_infinity_is_no_label():
 
 def test_what_only_python_takes_for_a_number_is_a_word():
     assert "3 distinct values: '1_0'" in refusal("1_0", "10", "11")
+
+
+def test_what_is_known_to_be_numbers_may_be_few() -> None:
+    known = read_labels(["1", "2", "2.5", "", "1"], column="y", rows=range(2, 7), numbers=True)
+    assert known.task == "regression"
+    np.testing.assert_array_equal(known.values, [1, 2, 2.5, np.nan, 1])
+    with pytest.raises(InputError, match="at least 10 distinct numbers"):
+        read("1", "2", "2.5")
+    for texts in (["high", "low", "middle"], ["1,5", "2,5", "3,5"], ["3", "3"]):
+        with pytest.raises(InputError, match=r"Numbers with a decimal point were expected, at least 3"):
+            read_labels(texts, column="y", rows=range(len(texts)), numbers=True)
+    assert read_labels(["0", "1", "0"], column="y", rows=range(2, 5), numbers=True).task == "classification"

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau, somersd
 from sklearn.metrics import roc_auc_score
 
 from attar import InputError
 from attar.evaluation.accuracy import Accuracy, accuracies, accuracy
-from attar.evaluation.truth import TruthMasks
+from attar.evaluation.chance import chance
+from attar.evaluation.truth import TruthMasks, TruthValues
 
 GENERATOR_SEED = 0
 
@@ -141,3 +143,71 @@ def test_many_examples_are_scored_one_by_one() -> None:
     assert accuracies(values, [ONE, TWO]) == [accuracy(values[0], ONE), accuracy(values[1], TWO)]
     with pytest.raises(ValueError, match="zip"):
         accuracies(values, [ONE])
+
+
+# --- against contributions: best is Kendall's tau-b, union is Somers' D ---
+
+SHARES = TruthValues(np.array([0.5, 0.5, 0, 0, -0.25, 0, 0, 0, 1.0, 0]))  # most parts contribute nothing
+
+
+def test_contributions_score_one_and_their_inverse_minus_one() -> None:
+    many = np.random.default_rng(GENERATOR_SEED).integers(-2, 3, (20, 12)).astype(float)
+    for known in (SHARES, *(TruthValues(values) for values in many)):
+        found, turned = accuracy(known.values, known), accuracy(-known.values, known)
+        assert (found.best, found.union) == pytest.approx((1, 1))
+        assert (turned.best, turned.union) == pytest.approx((-1, -1))
+        assert found.named == {}
+
+
+def test_random_values_score_nothing_against_contributions() -> None:
+    generator = np.random.default_rng(GENERATOR_SEED)
+    scores = [accuracy(generator.standard_normal(10), SHARES) for _ in range(2000)]
+    for values in ([s.best for s in scores], [s.union for s in scores]):
+        assert np.mean(values) == pytest.approx(0, abs=3 * np.std(values) / np.sqrt(2000))
+        assert np.std(values) > 0.1
+    by_chance = chance([SHARES] * 50)
+    assert by_chance.best == pytest.approx(0, abs=0.03)
+    assert by_chance.union == pytest.approx(0, abs=0.04)
+
+
+def test_only_the_order_of_values_counts_against_contributions() -> None:
+    values = np.random.default_rng(GENERATOR_SEED).standard_normal(10)
+    for changed in (values * 1e-9, values * 1e9, values + 1e3, np.exp(values)):
+        assert accuracy(changed, SHARES) == accuracy(values, SHARES)
+
+
+def test_they_are_scipys_tau_and_somers_d() -> None:
+    generator = np.random.default_rng(GENERATOR_SEED)
+    for size in (3, 8, 40):
+        for _ in range(20):
+            known, values = generator.integers(-1, 2, size) * 1.0, generator.integers(-3, 4, size) * 1.0
+            if np.ptp(known) > 0 and np.ptp(values) > 0:
+                found = accuracy(values, TruthValues(known))
+                assert found.best == pytest.approx(kendalltau(values, known).statistic, abs=1e-12)
+                assert found.union == pytest.approx(somersd(known, values).statistic, abs=1e-12)
+
+
+def test_parts_that_contribute_alike_need_not_tie() -> None:
+    """The right order with a little noise is all that D asks; tau-b cannot be 1, for the noise breaks ties."""
+    known = np.zeros(100)
+    known[:10] = 1.0
+    noisy = known + 1e-3 * np.random.default_rng(GENERATOR_SEED).standard_normal(100)
+    found = accuracy(noisy, TruthValues(known))
+    assert found.union == pytest.approx(1)
+    assert found.best == pytest.approx(np.sqrt(900 / 4950))  # pairs that the truth tells apart, of all
+
+
+def test_against_two_values_d_is_the_auroc_from_minus_one() -> None:
+    values = np.random.default_rng(GENERATOR_SEED).integers(0, 4, 8).astype(float)
+    assert accuracy(values, TruthValues(3.0 * mask(0, 1, 2))).union == pytest.approx(
+        2 * accuracy(values, ONE).union - 1
+    )
+
+
+def test_values_that_are_all_the_same_have_no_order() -> None:
+    assert accuracy(np.full(10, 2.0), SHARES) == Accuracy(0.0, 0.0, {})
+
+
+def test_contributions_that_are_all_the_same_have_no_score() -> None:
+    found = accuracy(np.arange(4.0), TruthValues(np.zeros(4)))
+    assert np.isnan([found.best, found.union]).all()

@@ -284,5 +284,12 @@ def test_labels_in_random_order_leave_no_likeness_to_a_method_that_looks() -> No
     blind = label_randomisation(LeastSquares(looks=False), (rows, labels), rows[:40], "weights", seeds=(0, 1))
     np.testing.assert_allclose(blind.values, 1)
     assert blind.verdict == WORSE
+    learnt = [LeastSquares().fit(rows, labels, 0)]
+    known = label_randomisation(LeastSquares(), (rows, labels), rows[:40], "weights", seeds=(0, 1), learnt=learnt)
+    np.testing.assert_array_equal(known.values, found.values[:2])
+    other = [LeastSquares().fit(rows, labels[::-1], 0)]
+    unlike = label_randomisation(LeastSquares(), (rows, labels), rows[:40], "weights", seeds=(0, 1), learnt=other)
+    assert (unlike.values[0] != known.values[0]).any()
+    np.testing.assert_array_equal(unlike.values[1], known.values[1])
     with pytest.raises(InputError, match="all labels are the same"):
         label_randomisation(LeastSquares(), (rows, np.ones(200)), rows, "weights")

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+
+from attar.core.svg import png
+
 HOSTILE = """<script>alert("1")</script> & 'Sons' <b>.csv"""
 
 
@@ -87,6 +91,10 @@ def rung(flip: float, prediction: float, value: float | None) -> dict[str, Any]:
     return {"flip": flip, "prediction": prediction, "score": value, "interval": interval, "n": 82}
 
 
+def worse(name: str, share: float, prediction: float, score: float) -> dict[str, Any]:
+    return {"name": name, "share": share, **rung(0.0, prediction, score)}
+
+
 def decoy_rung(decoy: str, share: float, on_negatives: float) -> dict[str, Any]:
     return {
         "decoy": decoy,
@@ -101,16 +109,19 @@ def decoy_rung(decoy: str, share: float, on_negatives: float) -> dict[str, Any]:
     }
 
 
-def molecule(
-    smiles: str, prediction: float, label: float | None, values: list[float | None], true_atoms: list[int]
+def example(
+    shown: Any, prediction: float, label: float | None, values: list[float | None], true_parts: list[int]
 ) -> dict[str, Any]:
     return {
-        "smiles": smiles,
+        "example": shown,
         "prediction": prediction,
         "label": label,
         "values": values,
-        "true_atoms": true_atoms,
+        "true_parts": true_parts,
     }
+
+
+MOLECULES = {"domain": "molecules", "example": "molecule", "part": "atom", "control": "heteroatoms"}
 
 
 def full() -> dict[str, Any]:
@@ -152,21 +163,23 @@ def full() -> dict[str, Any]:
         ],
         "ladders": {
             "label_noise": [rung(0.0, 0.91, 0.80), rung(0.3, 0.75, 0.70), rung(0.5, 0.50, 0.56)],
+            "worse_models": [worse("less data", 0.25, 0.85, 0.72), worse("stopped early", 1.0, 0.8, 0.66)],
             "decoys": [decoy_rung("*Cl", p, 0.97 - 0.9 * p) for p in (0.0, 0.5, 1.0)],
             "chance": 0.55,
             "model": "glm",
         },
-        "molecules": [
-            molecule("OCCc1ccccc1", 0.998, 1.0, [1.5, 0.5, -0.25, 0.0, 0.1, 0.1, -0.1, 0.1, 0.1], [0, 1, 2, 3]),
-            molecule("OCCc1ccccc1", 0.30, 1.0, [-2.5, 0.5, -0.25, 0.0, 0.1, 0.1, -0.1, 0.1, 0.1], [0, 1, 2, 3]),
-            molecule("CCCl", 0.91, 0.0, [0.0, -0.2, 0.75], []),
+        "examples": [
+            example("OCCc1ccccc1", 0.998, 1.0, [1.5, 0.5, -0.25, 0.0, 0.1, 0.1, -0.1, 0.1, 0.1], [0, 1, 2, 3]),
+            example("OCCc1ccccc1", 0.30, 1.0, [-2.5, 0.5, -0.25, 0.0, 0.1, 0.1, -0.1, 0.1, 0.1], [0, 1, 2, 3]),
+            example("CCCl", 0.91, 0.0, [0.0, -0.2, 0.75], []),
         ],
         "data": [
             {
                 "name": HOSTILE,
                 "source": f"/home/{HOSTILE}",
+                **MOLECULES,
                 "task": "classification",
-                "molecules": 400,
+                "examples": 400,
                 "positives": 100,
                 "test": 100,
                 "rule": 'has("[OX2H]") and count("c1ccccc1") >= 1 and not has("[<3]")',
@@ -177,8 +190,9 @@ def full() -> dict[str, Any]:
             {
                 "name": "library",
                 "source": "made",
+                **MOLECULES,
                 "task": "classification",
-                "molecules": 10,
+                "examples": 10,
                 "positives": 5,
                 "test": 3,
                 "rule": None,
@@ -203,17 +217,19 @@ def least() -> dict[str, Any]:
         "fragments": [],
         "ladders": {
             "label_noise": [rung(0.0, 0.61, None), rung(0.5, -0.1, None)],
+            "worse_models": [],
             "decoys": [],
             "chance": None,
             "model": "glm",
         },
-        "molecules": [],
+        "examples": [],
         "data": [
             {
                 "name": "boiling points",
                 "source": "boiling.csv",
+                **MOLECULES,
                 "task": "regression",
-                "molecules": 40,
+                "examples": 40,
                 "positives": None,
                 "test": 10,
                 "rule": None,
@@ -231,12 +247,36 @@ def regression() -> dict[str, Any]:
     record = least()
     record["attribution"] = [score("glm", "weight-times-input", 0.76, 0.80, 0.84, data="boiling points")]
     record["fragments"] = [fragment("[O;D1;H1;!R]", 12.5, 8.0, 15.0, radius=0, n_positive=0, precision=None)]
-    record["molecules"] = [
-        molecule("CCO", 78.4, 78.2, [-1.0, 2.0, 12.0], [2]),
-        molecule("CCC", -42.0, None, [None, None, None], []),
+    record["examples"] = [
+        example("CCO", 78.4, 78.2, [-1.0, 2.0, 12.0], [2]),
+        example("CCC", -42.0, None, [None, None, None], []),
     ]
     record["ladders"]["label_noise"] = [rung(0.0, 0.61, 0.8), rung(0.5, -0.1, 0.55)]
     record["ladders"]["chance"] = 0.55
+    return record
+
+
+def sequences() -> dict[str, Any]:
+    """As `full`, of DNA."""
+    return _made({"domain": "sequences", "example": "sequence", "part": "position", "control": "islands"}, "ACGTTATAN")
+
+
+def images() -> dict[str, Any]:
+    """As `full`, of pictures of 2 by 4 pixels."""
+    shown = {"height": 2, "width": 4, "pixels": png(np.arange(24, dtype=np.uint8).reshape(2, 4, 3))}
+    return _made({"domain": "images", "example": "picture", "part": "pixel", "control": "edges"}, shown)
+
+
+def _made(words: dict[str, str], shown: Any) -> dict[str, Any]:
+    record, values = full(), [0.5, -2.0, 0.0, 1.0, 0.0, 0.0, 0.25, 0.0]
+    values += [0.0] * (len(shown) - len(values)) if isinstance(shown, str) else []
+    record["fragments"] = []
+    record["attribution"] = [row for row in record["attribution"] if row["data"] == HOSTILE]
+    record["models"] = [model("cnn", HOSTILE, 0.91)]
+    record["examples"] = [example(shown, 0.998, 1.0, values, [1, 2, 5]), example(shown, 0.6, 0.0, values, [])]
+    record["ladders"]["decoys"] = [decoy_rung("GATTACA", p, 0.97 - 0.9 * p) for p in (0.0, 0.5)]
+    record["data"] = [{**record["data"][0], **words, "rule": "has(1 < 2)"}]
+    record["provenance"] = _provenance("attar audit made --rule it") | {"score": "AUROC", "interval": "95% bootstrap"}
     return record
 
 

@@ -12,9 +12,10 @@ from torch import Tensor
 from attar import attribute
 from attar.core.attribution import Attribution
 from attar.core.error import Error, exact
+from attar.core.heat import AGAINST, SUPPORTS, channels, coloured
 from attar.core.parts import Parts
 from attar.core.show import EXAMPLES, PARTS, leading
-from attar.core.show_html import AGAINST, SUPPORTS, coloured, heat_maps
+from attar.core.show_html import heat_maps
 from attar.methods.occlusion import Occlusion
 from models import MODELS, case
 
@@ -205,7 +206,7 @@ def test_half_precision_is_drawn() -> None:
 
 def test_colours_are_symmetric_about_white() -> None:
     colours = coloured(np.array([-2.0, -1.0, 0.0, 1.0, 2.0]), 1.0)
-    assert [tuple(c) for c in colours] == [AGAINST, AGAINST, (255, 255, 255), SUPPORTS, SUPPORTS]
+    assert [tuple(c) for c in colours] == [*2 * [channels(AGAINST)], (255, 255, 255), *2 * [channels(SUPPORTS)]]
     assert (coloured(np.zeros(3), 0.0) == 255).all()
 
 

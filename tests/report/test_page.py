@@ -11,12 +11,13 @@ from itertools import pairwise
 
 import pytest
 
-from attar.domains.molecules.draw import AGAINST, SUPPORTS
+from attar.core.heat import AGAINST, SUPPORTS
+from attar.core.svg import PNG
 from attar.report.page import audit_page
 from attar.report.plots import decoy_ladder, noise_ladder
-from report.records import HOSTILE, decoy_rung, finding, full, least, regression, rung, score
+from report.records import HOSTILE, decoy_rung, finding, full, images, least, regression, rung, score, sequences, worse
 
-RECORDS = pytest.mark.parametrize("record", [full, least, regression])
+RECORDS = pytest.mark.parametrize("record", [full, least, regression, sequences, images])
 CHANCE = ("cannot be told from random atoms", "worse than random atoms")
 VOID = {"meta", "br", "wbr", "hr", "img", "input", "link"}
 
@@ -81,7 +82,7 @@ def test_nothing_is_fetched(record: Callable[[], dict]) -> None:
     assert not [tag for tag, _ in tags if tag in ("script", "link", "img", "iframe", "object", "embed", "base")]
     for tag, attributes in tags:
         assert not attributes.get("src"), tag
-        assert (attributes.get("href") or "#").startswith("#"), (tag, attributes)
+        assert (attributes.get("href") or "#").startswith(PNG if tag == "image" else "#"), (tag, attributes)
         assert not [name for name in attributes if name.startswith("on")], (tag, attributes)
     assert not re.search(r"@import|url\(\s*['\"]?(?!#)", page)
     assert "http" not in page
@@ -94,7 +95,7 @@ def test_every_tag_is_closed_and_every_id_is_one(record: Callable[[], dict]) -> 
     assert reader.open == []
     ids = [a["id"] for _, a in reader.tags if "id" in a]
     assert len(ids) == len(set(ids))
-    wanted = {a["href"] for tag, a in reader.tags if "href" in a} | {
+    wanted = {a["href"] for tag, a in reader.tags if tag == "a" and "href" in a} | {
         found for _, a in reader.tags for found in re.findall(r"url\((#[^)]+)\)", " ".join(filter(None, a.values())))
     }
     assert {w.removeprefix("#") for w in wanted if w} <= set(ids)
@@ -124,7 +125,8 @@ def test_the_record_is_left_as_it_was() -> None:
 
 
 def test_torch_is_not_needed() -> None:
-    code = "import sys, attar.report.page; sys.exit('torch' in sys.modules)"
+    """Nor RDKit, before there is a molecule to draw."""
+    code = "import sys, attar.report.page; sys.exit('torch' in sys.modules or 'rdkit' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -220,6 +222,42 @@ def test_all_molecules_share_one_symmetric_scale() -> None:
     assert by_value["+0.75"] == mixed(SUPPORTS, 0.3)
 
 
+@pytest.mark.parametrize("record", [sequences, images])
+def test_a_page_speaks_in_its_domains_words(record: Callable[[], dict]) -> None:
+    page, data = audit_page(record()), record()["data"][0]
+    text = words(page)
+    for word in ("atom", "molecule", "SMARTS", "fragment", "scaffold", "subgraph"):
+        assert not re.search(rf"\b{word}s?\b", text, re.IGNORECASE), word
+    example, part = data["example"], data["part"]
+    for said in (
+        f"held-out {example}s, {part} by {part}, in log-odds",
+        f"rule: 3 of {len(record()['examples'][0]['values'])} {part}s",
+        f"the trivial control marks {data['control']} and sees no model",
+        f"cannot be told from random {part}s",
+        f"planted in up to 100 {example}s",
+        f"{example.capitalize()}s400, of which 100 positive",
+    ):
+        assert said in text
+    plots = " ".join(re.findall(r"<text[^>]*>([^<]*)</text>", page))
+    assert f"attribution finds the rule’s {part}s, AUROC" in plots
+    assert f"decoy’s {part}s" in plots
+    assert "New clusters" not in text
+
+
+def test_a_picture_is_heard_with_its_strongest_parts_and_what_the_rule_names() -> None:
+    heard = [a["aria-label"] for tag, a in read(audit_page(sequences())).tags if tag == "svg" and "aria-label" in a]
+    said = (
+        "ACGTTATAN, predicted 1.00; strongest: C at 1 −2.00, T at 3 1.00, A at 0 0.50; the rule names 3 of 9 positions"
+    )
+    assert said in heard
+
+
+def test_what_nobody_draws_is_said() -> None:
+    record = sequences()
+    record["data"][0]["domain"] = "smells"
+    assert "No sequence was drawn" in words(audit_page(record))
+
+
 @pytest.mark.parametrize(
     ("interval", "said"),
     [
@@ -308,6 +346,22 @@ def test_a_ladder_names_its_rungs_its_lines_and_the_models_place() -> None:
     said = re.findall(r"<text[^>]*>([^<]*)</text>", plot)
     lines = ["random atoms 0.55", "trivial control 0.61", "glm, audited"]
     assert {"0%", "33%", *lines, "held-out prediction, AUROC"} <= set(said)
+
+
+def test_models_made_worse_in_another_way_have_marks_and_names_of_their_own() -> None:
+    plot = noise_ladder(
+        [rung(0.0, 0.9, 0.8), rung(0.33, 0.7, 0.7)],
+        chance=None,
+        trivial=None,
+        others=[
+            worse("less data", 0.25, 0.85, 0.72),
+            worse("less data", 0.1, 0.8, 0.7),
+            worse("smaller", 1.0, 0.8, 0.6),
+        ],
+    )
+    said = re.findall(r"<text[^>]*>([^<]*)</text>", plot)
+    assert (said.count("less data"), said.count("smaller")) == (1, 1)
+    assert "less data" in audit_page(full())
 
 
 def test_a_ladder_without_scores_is_no_plot() -> None:

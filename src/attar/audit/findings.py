@@ -10,12 +10,13 @@ from attar.core.note import Note, listed
 from attar.domains.molecules.bag import Ambiguity
 from attar.evaluation.accuracy import Accuracy
 from attar.evaluation.intervals import Interval
+from attar.evaluation.score import BETTER, SAME, WORSE, Score
 from attar.experiments.fragments import Fragment
 from attar.experiments.task import Task
 from attar.pitfalls.coverage import Alternative
 from attar.pitfalls.dataset_bias import Shift
 from attar.pitfalls.duplicates import Duplicates
-from attar.pitfalls.imperfect_model import Rung, placed
+from attar.pitfalls.imperfect_model import Rung, faithful, placed
 from attar.pitfalls.label_noise import LabelNoise
 from attar.pitfalls.mend import Mended
 from attar.pitfalls.population import Difference, TwoSample
@@ -34,9 +35,12 @@ PULL = 0.10  # a shortcut must move the model by this share of the gap between t
 WIDESPREAD = 0.10  # in a smaller share of the training positives a shortcut bends few answers
 OVERTAKEN = 0.50  # negatives with it outrank positives without it
 FEW_POSITIVES = 50
+FEW_COMPARED = 10  # examples, below which nothing is said of how two rankings agree
 FEW_SCORED = 30  # with fewer examples, a wide interval is no evidence against an attribution
 RARE = 0.02  # share of the smaller class
 SHIFTED = 0.20  # Kolmogorov-Smirnov distance of a property between train and test
+WEAKLY_RANKED = 0.20  # Spearman's rho of values and what taking groups out does, or of two models' values
+FROM_INPUT = 0.50  # so much of an attribution that stays without anything learnt is the input's own
 TOLD_APART = 0.60  # AUROC from which training and test examples are different examples
 WORSE_SLICE = 0.10  # less of a slice on the right side than of the rest
 NOISY_LABELS = 0.05  # a share of wrong labels that may be no smaller
@@ -61,18 +65,23 @@ class Finding:
     control: float | None = None
 
 
-def prediction_finding(model: str, task: Task, held_out: Interval) -> Finding:
-    """Does the model know the answer at all? Attributions of one that does not are noise."""
+def prediction_finding(model: str, task: Task, held_out: Interval, attribution: Finding | None = None) -> Finding:
+    """Does the model know the answer at all? Attributions of one that does not are noise, unless they find the rule
+    (`attribution`) all the same: then it is the held-out labels that say little."""
     measure, floor = ("AUROC", 0.5) if task.task == "classification" else ("R²", 0.0)
     good, little = (GOOD_PREDICTION, LITTLE_PREDICTION) if task.task == "classification" else (0.5, 0.05)
     doubtful = held_out.score < good or held_out.low < little
-    status: Status = "distrust" if held_out.low <= floor else "caution" if doubtful else "ok"
+    unknown = held_out.low <= floor
+    finds = attribution is not None and attribution.status == "ok"
+    status: Status = "distrust" if unknown and not finds else "caution" if doubtful else "ok"
     unseen = f"unseen {task.domain.example}s"
     said = {
         "ok": f"it predicts {unseen}",
         "caution": f"it predicts {unseen}, with many errors; attributions weaken faster than predictions",
         "distrust": f"it may not predict {unseen} at all, so its attributions may be noise",
     }[status]
+    if unknown and finds:
+        said = f"by their labels it may not predict {unseen} at all, yet its attribution finds the rule in them"
     return Finding(
         name="held-out prediction",
         pitfall="imperfect model",
@@ -176,7 +185,7 @@ def parts_finding(model: str, method: str, parts: dict[str, Interval], by_chance
 
 
 def ladder_finding(model: str, rungs: Sequence[Rung], held_out: Interval, trivial: float) -> Finding | None:
-    """What does this much prediction buy in attribution?"""
+    """What does this much prediction buy in attribution? `rungs` are of models made worse in one way or another."""
     usable = [r for r in rungs if np.isfinite(r.attribution.score)]
     if not usable:
         return None
@@ -189,13 +198,89 @@ def ladder_finding(model: str, rungs: Sequence[Rung], held_out: Interval, trivia
         pitfall="imperfect model",
         question="true of the phenomenon?",
         status=status,
-        evidence=f"On a ladder of noisier labels ({model}), prediction {held_out.score:.2f} buys an attribution score "
-        f"of {middle:.2f} ± {half:.2f} of a possible {top:.2f}; prediction {bottom.prediction:.2f} buys "
-        f"{bottom.attribution.score:.2f}.",
+        evidence=f"On a ladder of ever worse models ({model}; {_and(list(dict.fromkeys(r.name for r in usable)))}), "
+        f"prediction {held_out.score:.2f} buys an attribution score of {middle:.2f} ± {half:.2f} of a possible "
+        f"{top:.2f}; prediction {bottom.prediction:.2f} buys {bottom.attribution.score:.2f}{_better_explain(usable)}.",
         remedy="" if status == "ok" else "A better model first: attribution is lost sooner than prediction.",
         value=middle,
         interval=(middle - half, middle + half),
         control=trivial,
+    )
+
+
+def removal_finding(task: Task, model: str, method: str, score: Score) -> Finding:
+    """Does the model lose most by the groups that the attribution puts first?"""
+    unlike = score.verdict in (SAME, WORSE)
+    status: Status = "ok"
+    said = "the larger a group's value, the more the model loses with it"
+    if score.mean.n < FEW_COMPARED:
+        status, said = "note", f"too few {task.domain.example}s have two groups that can go"
+    elif unlike and score.mean.n >= FEW_SCORED:
+        status = "distrust"
+        said = "what it puts first matters to the model no more than anything else, so it does not describe this model"
+    elif unlike or score.mean.high < WEAKLY_RANKED:
+        status, said = "caution", "it hardly says which groups matter to the model"
+    return Finding(
+        name="groups taken out",
+        pitfall="imperfect model",
+        question="true of the model?",
+        status=status,
+        evidence=f"{method} on {model}: between a group's value and what the logit loses when the group is taken out, "
+        f"Spearman's ρ is {_interval(score.mean)} (n = {score.mean.n}; chance {_value(score.chance.score)}): {said}.",
+        remedy="Explain this model by another method: occlusion asks it directly."
+        if status in ("caution", "distrust")
+        else "",
+        value=score.mean.score,
+        interval=(score.mean.low, score.mean.high),
+        chance=score.chance.score,
+    )
+
+
+def consistency_finding(task: Task, model: str, method: str, score: Score, made: str) -> Finding:
+    """Would another model, made alike, be explained alike? `made` says how the models differ."""
+    unlike = score.verdict in (SAME, WORSE)
+    status: Status = "ok"
+    said = f"they agree on which {task.domain.part}s matter"
+    if score.mean.n < FEW_COMPARED:
+        status, said = "note", f"too few {task.domain.example}s to tell"
+    elif unlike and score.mean.n >= FEW_SCORED:
+        status, said = "distrust", "they agree no more than random values do, so what is read here is this one fit"
+    elif unlike or score.mean.low < WEAKLY_RANKED:
+        status, said = "caution", "they agree little: part of what is read here is this one fit"
+    return Finding(
+        name="consistency",
+        pitfall="imperfect model",
+        question="true of the model?",
+        status=status,
+        evidence=f"{method} on {model}: {made} rank the {task.domain.part}s of the same {task.domain.example}s with "
+        f"Spearman's ρ {_interval(score.mean)} (n = {score.mean.n}; chance {_value(score.chance.score)}): {said}.",
+        remedy="Average the attribution over several fits, and read only what they share."
+        if status in ("caution", "distrust")
+        else "",
+        value=score.mean.score,
+        interval=(score.mean.low, score.mean.high),
+        chance=score.chance.score,
+    )
+
+
+def randomisation_finding(task: Task, model: str, method: str, score: Score) -> Finding:
+    """Does the attribution depend on what was learnt, or would it say the same without?"""
+    status: Status = "caution" if score.mean.low > FROM_INPUT else "ok"
+    said = {
+        "ok": "it depends on what was learnt",
+        "caution": f"much of it shows the {task.domain.example}, whatever was learnt",
+    }[status]
+    return Finding(
+        name="labels in random order",
+        pitfall="imperfect model",
+        question="true of the model?",
+        status=status,
+        evidence=f"{method} on {model}: with a model that learnt from the same labels in random order the attribution "
+        f"agrees with Spearman's ρ {_interval(score.mean)} (n = {score.mean.n}; 0 is best): {said}.",
+        remedy="Compare with a method whose values do not multiply the input." if status == "caution" else "",
+        value=score.mean.score,
+        interval=(score.mean.low, score.mean.high),
+        chance=score.chance.score,
     )
 
 
@@ -596,6 +681,17 @@ def note_findings(notes: Sequence[Note], total: int) -> list[Finding]:
     ]
 
 
+def _better_explain(rungs: Sequence[Rung]) -> str:
+    """PARC over the rungs, where it can be told."""
+    known = [r for r in rungs if r.values is not None]
+    if len(known) < 3 or len({r.prediction for r in known}) < 2:
+        return ""
+    found = faithful(known)
+    order = {BETTER: "the better the model, the better its attribution", WORSE: "the better the model, the worse it"}
+    said = order.get(found.verdict, "no order that could not be chance")
+    return f"; {said} (PARC {_interval(found.mean)})"
+
+
 def _where_both(rung: DecoyRung) -> str:
     rule = f" and the rule with {rung.rule_attribution:.2f}" if np.isfinite(rung.rule_attribution) else ""
     return f"where it is present, attribution finds the decoy with {rung.decoy_attribution:.2f}{rule}"
@@ -606,7 +702,12 @@ def _difference(d: Difference) -> str:
 
 
 def _interval(i: Interval) -> str:
-    return f"{i.score:.2f} [{i.low:.2f}, {i.high:.2f}]"
+    return f"{_value(i.score)} [{_value(i.low)}, {_value(i.high)}]"
+
+
+def _value(x: float) -> str:
+    """With a true minus, and none before a 0 that is left by rounding."""
+    return f"{x:.2f}".replace("-0.00", "0.00").replace("-", "−")
 
 
 def _signed(x: float) -> str:

@@ -1,7 +1,7 @@
 """What an audit does: which models, methods, ladders and decoys."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +16,7 @@ from attar.experiments.given_models import GivenRecipe
 from attar.experiments.made_models import SHAPES, MadeRecipe
 from attar.experiments.molecule_models import METHODS_OF, MoleculeRecipe
 from attar.experiments.task import Task
-from attar.pitfalls.imperfect_model import FLIPS
+from attar.pitfalls.imperfect_model import FLIPS, Step, fewer, noisier
 from attar.pitfalls.spurious_correlation import SHARES
 
 DECOYS = {"chlorine": "*Cl", "morpholine": "*N1CCOCC1", "sulfonamide": "*S(N)(=O)=O"}
@@ -54,6 +54,10 @@ class AuditPlan(Protocol):
     @property
     def ladder_kind(self) -> str:
         """The model that ladders and decoys are run on."""
+        ...
+
+    def steps(self, task: Kind) -> list[Step]:
+        """The rungs of the ladder of ever worse models of that kind."""
         ...
 
     @property
@@ -117,10 +121,7 @@ class Plan:
         ]:
             if value not in known:
                 raise InputError(f"there is no {what} {value!r}; choose from {', '.join(known)}")
-        if self.seeds < 1:
-            raise InputError(f"seeds is {self.seeds}, expected at least 1")
-        if self.workers is not None and self.workers < 1:
-            raise InputError(f"workers is {self.workers}, expected at least 1")
+        _check_counts(self.seeds, self.workers)
         for kind in self.models:
             if not self.methods_of(kind):
                 fitting = ", ".join(m for m in METHODS_OF[kind] if m != "random")
@@ -154,6 +155,12 @@ class Plan:
     @property
     def ladder_kind(self) -> str:
         return self.models[0] if self.models[0] in ("glm", "tree") else "glm"
+
+    def steps(self, task: Kind) -> list[Step]:
+        """Noisier labels, fewer molecules, smaller subgraphs."""
+        recipe = self.recipe(self.ladder_kind, task)
+        smaller = [Step(name="smaller subgraphs", recipe=replace(recipe, radius=r)) for r in range(self.radius)]
+        return _steps(recipe, self.flips, smaller)
 
     @property
     def groups(self) -> Mapping[str, str]:
@@ -195,6 +202,7 @@ class MadePlan:
     def __post_init__(self) -> None:
         if not self.models:
             raise InputError(f"no model to audit; choose from {', '.join(SHAPES[self.domain.name].models)}")
+        _check_counts(self.seeds, self.workers)
         for kind in self.models:
             if not self.methods_of(kind):
                 fitting = ", ".join(m for m in self.recipe(kind, "classification").methods if m != "random")
@@ -214,6 +222,13 @@ class MadePlan:
     @property
     def ladder_kind(self) -> str:
         return self.models[0]
+
+    def steps(self, task: Kind) -> list[Step]:
+        """Noisier labels, fewer examples, networks that are stopped early."""
+        recipe = self.recipe(self.ladder_kind, task)
+        epochs = sorted({1, max(1, self.epochs // 5)} - {self.epochs}) if recipe.seeds_matter else []
+        stopped = [Step(name="stopped early", recipe=replace(recipe, epochs=e)) for e in epochs]
+        return _steps(recipe, self.flips, stopped)
 
     @property
     def groups(self) -> Mapping[str, str]:
@@ -291,6 +306,10 @@ class GivenPlan:
     def ladder_kind(self) -> str:
         return "given"
 
+    def steps(self, task: Kind) -> list[Step]:
+        """Noisier labels and fewer molecules; how to make it smaller only its owner knows."""
+        return _steps(self.recipe("given", task), self.flips, ()) if self.makes else []
+
     @property
     def groups(self) -> Mapping[str, str]:
         return DECOYS if self.makes else {}
@@ -303,6 +322,17 @@ class GivenPlan:
 
     def unlike(self, task: Task) -> np.ndarray | None:
         return Plan(models=("glm",), seed=self.seed).unlike(task) if self.makes else None
+
+
+def _steps(recipe: Recipe, flips: Sequence[float], smaller: Sequence[Step]) -> list[Step]:
+    """Without a rung of label noise there is no ladder at all."""
+    return [*noisier(recipe, flips), *fewer(recipe, (0.25, 0.1)), *smaller] if flips else []
+
+
+def _check_counts(seeds: int, workers: int | None) -> None:
+    for name, value in (("seeds", seeds), ("workers", workers)):
+        if value is not None and value < 1:
+            raise InputError(f"{name} is {value}, expected at least 1")
 
 
 def _every_method() -> tuple[str, ...]:

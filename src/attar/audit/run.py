@@ -17,10 +17,11 @@ from attar.audit.plan import AuditPlan, GivenPlan, Plan
 from attar.audit.verdict import sentences, verdict
 from attar.core.writing import plain
 from attar.engine.here import processors, run
+from attar.evaluation.consistency import agreement
 from attar.evaluation.intervals import Interval, prediction
 from attar.experiments.task import Task
 from attar.experiments.trial import Trial, attribution_rows, model_row
-from attar.pitfalls.imperfect_model import Rung
+from attar.pitfalls.imperfect_model import NOISE, Rung
 from attar.pitfalls.label_noise import label_noise
 from attar.pitfalls.spurious_correlation import DecoyRung
 
@@ -76,7 +77,9 @@ def _units(k: int, task: Task, plan: AuditPlan, *, main: bool) -> list[Unit]:
             arguments = (task, plan, kind, plan.seed + seed)
             key, what = (k, "trial", kind, seed), f"{kind}, seed {seed}"
             if main and kind == plan.models[0] and seed == 0:
-                units.append(Unit((k, "first"), trials.first_trial, (task, plan), (plan.cost(kind) + 8) * scale, what))
+                units.append(
+                    Unit((k, "first"), trials.first_trial, (task, plan), (2 * plan.cost(kind) + 10) * scale, what)
+                )
             else:
                 units.append(Unit(key, trials.trial, arguments, plan.cost(kind) * scale, what))
         if main and not task.given_split:
@@ -87,16 +90,19 @@ def _units(k: int, task: Task, plan: AuditPlan, *, main: bool) -> list[Unit]:
                 units.append(Unit((k, "folds", kind), trials.folds, arguments, 5 * scale, f"{kind}, five folds"))
     if not main:
         return units
-    # Two halves of the noise ladder, one unit a decoy: within a unit what is computed of an example is kept.
+    kind = plan.models[0]
+    if plan.makes and not plan.recipe(kind, task.task).seeds_matter:
+        units.append(Unit((k, "halves"), trials.halves, (task, plan, kind), plan.cost(kind) * scale, "two halves"))
+    # Two halves of the ladder, one unit a decoy: within a unit what is computed of an example is kept.
+    steps = plan.steps(task.task)
     for half in (0, 1):
-        flips = plan.flips[half::2]
-        units.append(Unit((k, "noise", half), trials.noise_ladder, (task, plan, flips), 5 * scale, "label noise"))
+        cost = 2 * plan.cost(plan.ladder_kind) * scale
+        units.append(Unit((k, "ladder", half), trials.ladder, (task, plan, steps[half::2]), cost, "worse models"))
     units.append(Unit((k, "shifts"), trials.shifted, (task,), 3 * scale, "train against test"))
     units.append(Unit((k, "bias"), trials.bias, (task, plan), 4 * scale, "copies and differences"))
     if isinstance(plan, Plan | GivenPlan):
         units.append(Unit((k, "fragments"), of_molecules.fragments, (task, plan), 5 * scale, "fragment table"))
         units.append(Unit((k, "chemistry"), of_molecules.chemistry, (task, plan), 3 * scale, "scaffolds"))
-        units.append(Unit((k, "pictures"), of_molecules.pictures, (task, plan), 2 * scale, "pictures"))
     if task.task == "classification":
         for decoy in plan.groups:
             arguments = (task, plan, decoy)
@@ -133,11 +139,16 @@ def _record(
                 "label_noise": [
                     {"flip": r.flip, "prediction": r.prediction, **_score(r.attribution)} for r in _noise(found)
                 ],
+                "worse_models": [
+                    {"name": r.name, "share": r.share, "prediction": r.prediction, **_score(r.attribution)}
+                    for r in _rungs(found)
+                    if r not in _noise(found)
+                ],
                 "decoys": [asdict(r) for r in decoys],
                 "chance": next((row["chance"] for row in attribution), None),
                 "model": plan.ladder_kind,
             },
-            "molecules": [asdict(p) for p in found.get((0, "pictures"), ())],
+            "examples": [asdict(p) for p in found[0, "first"].pictures],
             "data": [_data(t) for t in tasks],
             "provenance": {
                 "command": command,
@@ -148,7 +159,7 @@ def _record(
                 "score": f"AUROC of {task.domain.part} values against the rule's {task.domain.part}s, on held-out "
                 f"positives; the best of the legal answers for each {task.domain.example} (`score`), and against all "
                 "matches at once (`union`)",
-                "interval": f"95% bootstrap over model seeds, then {task.domain.name}",
+                "interval": f"95% bootstrap over model seeds, then {task.domain.example}s",
                 "versions": {
                     "python": platform.python_version(),
                     **{p: version(p) for p in ("attar", "torch", "rdkit", "scikit-learn", "numpy")},
@@ -180,33 +191,12 @@ def _attribution(k: int, task: Task, plan: AuditPlan, found: dict) -> list[dict[
 
 
 def _findings(task: Task, plan: AuditPlan, found: dict, attribution: list[dict[str, Any]]) -> list[Finding]:
-    kind = plan.models[0]
-    method = plan.methods_of(kind)[0]
-    runs = _runs(0, kind, plan, found)
-    held_out = prediction(runs[0].labels, np.stack([t.predictions for t in runs]), seed=plan.seed)
-    results: list[Finding | None] = [judge.prediction_finding(kind, task, held_out)]
-    if (unseen := found.get((0, "unlike", kind))) is not None:
-        clusters = prediction(unseen.labels, unseen.predictions, seed=plan.seed)
-        results.append(judge.unlike_finding(kind, task, held_out, clusters))
-    mine = [row for row in attribution if row["data"] == task.name]
-    if mine:
-        own = next(row for row in mine if row["model"] == kind and row["method"] == method)
-        top = max(mine, key=lambda row: row["interval"][0])
-        score = Interval(own["score"], *_ends(own), own["n"])
-        best = (f"{top['method']} on {top['model']}", Interval(top["score"], *_ends(top), top["n"]))
-        results.append(
-            judge.attribution_finding(task, kind, method, score, own["chance"], own["trivial"], best, len(mine))
-        )
-        parts = {
-            n: Interval(own["parts"][n], own["parts_interval"][n][0], own["parts_interval"][n][1], own["n"])
-            for n in own["parts"]
-        }
-        results.append(judge.parts_finding(kind, method, parts, runs[0].methods[method].chance))
-        results.append(judge.ladder_finding(plan.ladder_kind, _noise(found), held_out, own["trivial"]))
+    results = _of_the_phenomenon(task, plan, found, [row for row in attribution if row["data"] == task.name])
     if task.rule is None:
         results.append(judge.no_rule_finding(task))
     else:
         results.append(judge.rule_finding(task))
+    results += _of_the_model(task, plan, found)
     results += judge.shortcut_findings(task, found[0, "first"].shortcuts, found[0, "first"].mended)
     if task.task == "classification":
         rungs: list[DecoyRung] = [r for d in plan.groups for r in found[0, "decoys", d]]
@@ -221,6 +211,50 @@ def _findings(task: Task, plan: AuditPlan, found: dict, attribution: list[dict[s
         results += judge.given_findings(task, plan.named, makes=plan.makes)
     results += judge.note_findings(task.notes, len(task.examples))
     return [f for f in results if f is not None]
+
+
+def _of_the_phenomenon(task: Task, plan: AuditPlan, found: dict, rows: list[dict[str, Any]]) -> list[Finding | None]:
+    """Does the model know the answer, and does its attribution find what the rule names? `rows` are the task's."""
+    kind = plan.models[0]
+    method, runs = plan.methods_of(kind)[0], _runs(0, kind, plan, found)
+    held_out = prediction(runs[0].labels, np.stack([t.predictions for t in runs]), seed=plan.seed)
+    against: Finding | None = None
+    of_rule: list[Finding | None] = []
+    if rows:
+        own = next(row for row in rows if row["model"] == kind and row["method"] == method)
+        top = max(rows, key=lambda row: row["interval"][0])
+        whole = Interval(own["score"], *_ends(own), own["n"])
+        best = (f"{top['method']} on {top['model']}", Interval(top["score"], *_ends(top), top["n"]))
+        chance, trivial = own["chance"], own["trivial"]
+        against = judge.attribution_finding(task, kind, method, whole, chance, trivial, best, len(rows))
+        ends = own["parts_interval"]
+        parts = {n: Interval(score, ends[n][0], ends[n][1], own["n"]) for n, score in own["parts"].items()}
+        of_rule = [
+            against,
+            judge.parts_finding(kind, method, parts, runs[0].methods[method].chance),
+            judge.ladder_finding(plan.ladder_kind, _rungs(found), held_out, trivial),
+        ]
+    results: list[Finding | None] = [judge.prediction_finding(kind, task, held_out, against)]
+    if (unseen := found.get((0, "unlike", kind))) is not None:
+        clusters = prediction(unseen.labels, unseen.predictions, seed=plan.seed)
+        results.append(judge.unlike_finding(kind, task, held_out, clusters))
+    return results + of_rule
+
+
+def _of_the_model(task: Task, plan: AuditPlan, found: dict) -> list[Finding | None]:
+    """Does the attribution say what the model does, what it has learnt, and what another such model would?"""
+    kind = plan.models[0]
+    method, runs = plan.methods_of(kind)[0], _runs(0, kind, plan, found)
+    results: list[Finding | None] = [judge.removal_finding(task, kind, method, found[0, "first"].removal)]
+    if (halves := found.get((0, "halves"))) is not None:
+        made = "two models, each fitted on another half of the training set,"
+        results.append(judge.consistency_finding(task, kind, method, halves, made))
+    elif len(runs) > 1:
+        score = agreement([run.said for run in runs], seed=plan.seed)
+        results.append(judge.consistency_finding(task, kind, method, score, f"models of {len(runs)} seeds"))
+    if (shuffled := found[0, "first"].without_labels) is not None:
+        results.append(judge.randomisation_finding(task, kind, method, shuffled))
+    return results
 
 
 def _of_the_data(task: Task, plan: AuditPlan, found: dict) -> list[Finding | None]:
@@ -245,8 +279,13 @@ def _ends(row: dict[str, Any]) -> tuple[float, float]:
     return low, high
 
 
+def _rungs(found: dict) -> list[Rung]:
+    return [r for half in (0, 1) for r in found[0, "ladder", half]]
+
+
 def _noise(found: dict) -> list[Rung]:
-    return sorted((r for half in (0, 1) for r in found[0, "noise", half]), key=lambda r: r.flip)
+    """The rungs of label noise, and the whole they start from."""
+    return sorted((r for r in _rungs(found) if r.name == NOISE), key=lambda r: r.flip)
 
 
 def _runs(k: int, kind: str, plan: AuditPlan, found: dict) -> list[Trial]:
@@ -263,8 +302,12 @@ def _data(task: Task) -> dict[str, Any]:
     return {
         "name": task.name,
         "source": task.source,
+        "domain": task.domain.name,
+        "example": task.domain.example,
+        "part": task.domain.part,
+        "control": task.domain.control,
         "task": task.task,
-        "molecules": len(task.examples),
+        "examples": len(task.examples),
         "positives": int((task.labels > 0.5).sum()) if task.task == "classification" else None,
         "test": int(task.test.sum()),
         "rule": None if task.rule is None else str(task.rule),

@@ -1,22 +1,28 @@
 """The pieces of an audit that run on their own, on any worker: one fit, one rung, one search."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
 
 from attar.audit.findings import PULL
+from attar.audit.pictures import Picture, pictures
 from attar.audit.plan import AuditPlan
 from attar.core.errors import InputError
 from attar.core.recipe import Fitted
+from attar.evaluation.consistency import agreement
+from attar.evaluation.group_removal import group_removal
 from attar.evaluation.intervals import quality
+from attar.evaluation.randomisation import label_randomisation
+from attar.evaluation.score import Score
 from attar.experiments.task import Task
 from attar.experiments.trial import Trial, tried
 from attar.experiments.trial import trial as run_trial
 from attar.pitfalls.coverage import Alternative, coverage
 from attar.pitfalls.dataset_bias import Shift, shifts
 from attar.pitfalls.duplicates import Duplicates, duplicates, near_duplicates
-from attar.pitfalls.imperfect_model import Rung, rung
+from attar.pitfalls.imperfect_model import Rung, Step, stepped, thinned
 from attar.pitfalls.mend import Mended, mended
 from attar.pitfalls.population import TwoSample, two_sample
 from attar.pitfalls.shortcut_search import Shortcut, shortcuts
@@ -25,6 +31,7 @@ from attar.pitfalls.spurious_correlation import DecoyRung, decoyed
 from attar.pitfalls.traits import Traits
 
 FOLDS = 5
+LOOKED_AT = 100  # examples whose explanations are compared with others of the same
 DEALT = 199  # permutations, for p-values down to 0.005
 
 
@@ -38,6 +45,9 @@ class First:
     """What is asked of the first model, the one that the verdict is about, beside its trial."""
 
     trial: Trial
+    removal: Score
+    without_labels: Score | None
+    pictures: list[Picture]
     shortcuts: list[Shortcut]
     mended: Mended | None
     slices: list[Slice]
@@ -58,7 +68,32 @@ def first_trial(task: Task, plan: AuditPlan) -> First:
         test=task.part(task.test),
         seed=plan.seed,
     )
-    return First(done, found, _mended(task, plan, fitted, found), _slices(task, done))
+    method = plan.methods_of(kind)[0]
+    return First(
+        done,
+        group_removal(fitted, method, task.shown(LOOKED_AT), task.domain.editor, seed=plan.seed),
+        _without_labels(task, plan, fitted),
+        pictures(task, fitted, method),
+        found,
+        _mended(task, plan, fitted, found),
+        _slices(task, done),
+    )
+
+
+def _without_labels(task: Task, plan: AuditPlan, fitted: Fitted) -> Score | None:
+    """How far the first model explains examples as one does that learnt from labels in random order; None where it
+    cannot be made again."""
+    if not plan.makes:
+        return None
+    kind = plan.models[0]
+    return label_randomisation(
+        plan.recipe(kind, task.task),
+        task.part(task.train),
+        task.shown(LOOKED_AT),
+        plan.methods_of(kind)[0],
+        seeds=(plan.seed,),
+        learnt=(fitted,),
+    )
 
 
 def _slices(task: Task, done: Trial) -> list[Slice]:
@@ -119,16 +154,26 @@ def folds(task: Task, plan: AuditPlan, kind: str) -> Folds:
     return Folds(found, predictions)
 
 
-def noise_ladder(task: Task, plan: AuditPlan, flips: tuple[float, ...]) -> list[Rung]:
-    """The rungs of the label-noise ladder at these shares of turned labels."""
-    recipe = plan.recipe(plan.ladder_kind, task.task)
+def halves(task: Task, plan: AuditPlan, kind: str) -> Score:
+    """How far two models, each fitted on another half of the training examples, explain the same examples alike."""
+    examples, labels = task.part(task.train)
+    first = np.zeros(len(labels), dtype=bool)
+    first[thinned(labels, 0.5, plan.seed)] = True
+    recipe, method, shown = plan.recipe(kind, task.task), plan.methods_of(kind)[0], task.shown(LOOKED_AT)
+    said = []
+    for half in (first, ~first):
+        fitted = recipe.fit([examples[k] for k in np.flatnonzero(half)], labels[half], plan.seed)
+        said.append(fitted.explain(shown, method))
+    return agreement(said, seed=plan.seed)
+
+
+def ladder(task: Task, plan: AuditPlan, steps: Sequence[Step]) -> list[Rung]:
+    """These rungs of the ladder of ever worse models."""
     scored, truths = task.scored()
     train, test = task.part(task.train), task.part(task.test)
     seeds = tuple(plan.seed + k for k in range(3))
-    method = recipe.methods[0]
-    return [
-        rung(recipe, f, train=train, test=test, scored=scored, truths=truths, method=method, seeds=seeds) for f in flips
-    ]
+    method = plan.recipe(plan.ladder_kind, task.task).methods[0]
+    return [stepped(s, train=train, test=test, scored=scored, truths=truths, method=method, seeds=seeds) for s in steps]
 
 
 def decoy_ladder(task: Task, plan: AuditPlan, decoy: str) -> list[DecoyRung]:

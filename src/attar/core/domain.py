@@ -1,7 +1,7 @@
 """A domain: what an experiment asks of a kind of data, so that it is written once for all of them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from attar.core.editor import Editor
 from attar.core.inputs import Tensors
 from attar.core.planting import Planter
 from attar.core.rule import Finder, Rule
+from attar.core.weighted_sum import WeightedSum
 
 
 class Domain(Protocol):
@@ -18,20 +19,14 @@ class Domain(Protocol):
     atoms, positions, pixels, samples, voxels, columns, tokens, numbered from 0.
     """
 
-    @property
-    def name(self) -> str:
-        """What its examples are together: "molecules"."""
-        ...
-
-    @property
-    def example(self) -> str:
-        """What one is called in sentences: "molecule"."""
-        ...
-
-    @property
-    def part(self) -> str:
-        """What its parts are called, one of them: "atom"."""
-        ...
+    name: ClassVar[str]
+    """What its examples are together: "molecules"."""
+    example: ClassVar[str]
+    """What one is called in sentences: "molecule"."""
+    part: ClassVar[str]
+    """What its parts are called, one of them: "atom"."""
+    control: ClassVar[str]
+    """What `trivial` marks, in words: "edges"."""
 
     @property
     def finder(self) -> Finder[Any]: ...
@@ -41,6 +36,10 @@ class Domain(Protocol):
 
     def read_rule(self, text: str) -> Rule:
         """A rule from its text. Raises `InputError` for a motif that the domain cannot read."""
+        ...
+
+    def read_sum(self, text: str) -> WeightedSum:
+        """A weighted sum of motifs from its text. Raises `InputError` likewise."""
         ...
 
     def size(self, example: Any) -> int:
@@ -59,6 +58,10 @@ class Domain(Protocol):
         """Equal for examples that are the same, whatever their names: duplicates and leaks are found by it."""
         ...
 
+    def as_json(self, example: Any) -> Any:
+        """The example in JSON's own kinds, with all that a picture of it needs."""
+        ...
+
 
 class MadeDomain(Domain, Protocol):
     """A domain that can make its own examples, as arrays of one shape."""
@@ -69,6 +72,11 @@ class MadeDomain(Domain, Protocol):
     @property
     def rules(self) -> Mapping[str, str]:
         """Rules by name, as text, that its benchmark asks about."""
+        ...
+
+    @property
+    def sums(self) -> Mapping[str, str]:
+        """Weighted sums by name, as text, that its benchmark asks about beside the rules."""
         ...
 
     def encode(self, examples: Sequence[Any]) -> Tensors:

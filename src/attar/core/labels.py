@@ -28,8 +28,12 @@ class Labels:
     notes: tuple[Note, ...]
 
 
-def read_labels(texts: Sequence[str], *, column: str, rows: Sequence[int], noun: str = "row") -> Labels:
+def read_labels(
+    texts: Sequence[str], *, column: str, rows: Sequence[int], noun: str = "row", numbers: bool = False
+) -> Labels:
     """Exactly two distinct values are two classes; at least ten distinct numbers are a regression.
+
+    Where it is known that they are `numbers`, three different ones are a regression too.
 
     Capitals, spaces and the way a number is written (1, 1.0) make no difference. Of two classes the larger
     number is 1, or the word that says yes, or the one the other denies (toxic, non-toxic), or else the
@@ -48,21 +52,22 @@ def read_labels(texts: Sequence[str], *, column: str, rows: Sequence[int], noun:
         raise InputError(f"The label column {column!r} is empty in all {counted(len(words), noun)}.")
     _refuse_infinite(values, column=column, rows=rows, noun=noun)
 
-    numbers = np.full(len(values), np.nan)
+    read = np.full(len(values), np.nan)
     if len(tally) == 2:
         negative, positive = _order(*tally)
-        numbers[~missing] = [value == positive for value, gone in zip(values, missing, strict=True) if not gone]
+        read[~missing] = [value == positive for value, gone in zip(values, missing, strict=True) if not gone]
         if (negative, positive) not in {(0.0, 1.0), ("false", "true")}:
             sentence = (
                 f"In {column!r}, {_shown(positive)} ({counted(tally[positive], noun)}) was taken as 1 "
                 f"and {_shown(negative)} ({counted(tally[negative], noun)}) as 0."
             )
             notes.append(Note(name="labels taken as", count=1, rows=(), sentence=sentence))
-        return Labels(values=numbers, task="classification", notes=tuple(notes))
+        return Labels(values=read, task="classification", notes=tuple(notes))
 
-    _refuse_what_is_no_number(values, tally, column=column, rows=rows, noun=noun)
-    numbers[~missing] = [value for value, gone in zip(values, missing, strict=True) if not gone]
-    return Labels(values=numbers, task="regression", notes=tuple(notes))
+    fewest = 3 if numbers else FEWEST_NUMBERS
+    _refuse_what_is_no_number(values, tally, column=column, rows=rows, noun=noun, fewest=fewest)
+    read[~missing] = [value for value, gone in zip(values, missing, strict=True) if not gone]
+    return Labels(values=read, task="regression", notes=tuple(notes))
 
 
 def _number(word: str) -> float | None:
@@ -94,10 +99,16 @@ def _refuse_infinite(values: Sequence[float | str], *, column: str, rows: Sequen
 
 
 def _refuse_what_is_no_number(
-    values: Sequence[float | str], tally: Counter[float | str], *, column: str, rows: Sequence[int], noun: str
+    values: Sequence[float | str],
+    tally: Counter[float | str],
+    *,
+    column: str,
+    rows: Sequence[int],
+    noun: str,
+    fewest: int,
 ) -> None:
     distinct = [value for value in tally if isinstance(value, float)]
-    if len(distinct) >= FEWEST_NUMBERS:
+    if len(distinct) >= fewest:
         words = [
             (row, value)
             for row, value in zip(rows, values, strict=True)
@@ -112,9 +123,11 @@ def _refuse_what_is_no_number(
                 f"first in {noun} {row} ({_shown(word)}): write it with a decimal point, or leave it empty."
             )
     came = [f"{_shown(value)} ({counted(times, noun)})" for value, times in tally.most_common()]
+    wanted = f"Two were expected (a yes and a no), or at least {fewest} distinct numbers."
+    if fewest < FEWEST_NUMBERS:
+        wanted = f"Numbers with a decimal point were expected, at least {fewest} different ones."
     raise InputError(
-        f"The label column {column!r} holds {counted(len(tally), 'distinct value')}: {listed(came, most=6)}. "
-        f"Two were expected (a yes and a no), or at least {FEWEST_NUMBERS} distinct numbers."
+        f"The label column {column!r} holds {counted(len(tally), 'distinct value')}: {listed(came, most=6)}. {wanted}"
     )
 
 

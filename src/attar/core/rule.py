@@ -164,7 +164,10 @@ class Finder(Protocol[Example]):
     def find_paths(self, path: Path, example: Example, /) -> list[Match]: ...
 
 
-_NO_RULE = "This is not a rule: {!r}. Build one from AtLeast, Path, And, Or, Not."
+_NO_RULE = (
+    "This is not a rule: {}. Build one from AtLeast, Path, And, Or, Not. A weighted sum is neither true nor false: it "
+    "has a value and contributions (attar.core.weighted_sum), and no legal masks, counterfactuals or labels."
+)
 
 
 def found(rule: AtLeast | Path, finder: Finder[Example], example: Example) -> tuple[Match, ...]:

@@ -6,13 +6,18 @@ Motifs stand in single or double quotes, where a backslash is itself unless a qu
 it. A motif may be named (`ring: "c1ccccc1"`) and grown (`"[c]" grow "c1ccccc1"`), and be one of several
 (`has("[OX2H]" or "[SX2H]")`); what comes after a path's lengths says what its chain is made of
 (`path("O", "c", 1, 3, "[CX4]" then "[#6]")`). `and` binds closer than `or`; keywords in any case.
+
+A weighted sum (`attar.core.weighted_sum`) is made of the same motifs, each with a number before it or behind it:
+
+    2*count("[OX2H]") - 1.5*has(acid: "C(=O)[OX2H]") + 0.3
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, replace
 from functools import cache
-from typing import cast
+from typing import Any
 
 from lark import Lark, Token, Transformer, v_args
 from lark.exceptions import UnexpectedInput, UnexpectedToken
@@ -21,6 +26,7 @@ from attar.core.errors import InputError
 from attar.core.motif import AnyOf, Motif, quoted
 from attar.core.note import shortened
 from attar.core.rule import And, AtLeast, Not, Or, Path, Rule
+from attar.core.weighted_sum import Term, WeightedSum
 
 DEEPEST = 100
 MOST_DIGITS = 9
@@ -33,7 +39,15 @@ GRAMMAR = r"""
     | "(" either ")"
     | _HAS "(" anyof ")" -> has
     | _COUNT "(" anyof ")" COMPARISON INTEGER -> count
-    | _PATH "(" anyof "," anyof "," INTEGER "," INTEGER ("," anyof (_THEN anyof)*)? ")" -> path
+    | path
+
+total: [SIGN] term (SIGN term)*
+?term: amount | NUMBER _TIMES amount -> weighted | amount _TIMES NUMBER -> weighted_behind | NUMBER -> number
+?amount: _COUNT "(" anyof ")" -> each
+    | _HAS "(" anyof ")" -> once
+    | path -> once
+
+path: _PATH "(" anyof "," anyof "," INTEGER "," INTEGER ("," anyof (_THEN anyof)*)? ")"
 anyof: motif (_OR motif)*
 motif: [label ":"] TEXT [_GROW TEXT]
 label: NAME | TEXT
@@ -48,6 +62,9 @@ _THEN: /then\b/i
 _GROW: /grow\b/i
 COMPARISON: ">=" | "<=" | "==" | "!=" | "=" | "<" | ">"
 INTEGER: /[0-9]+/
+NUMBER: /[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?/i
+SIGN: /[+-]/
+_TIMES: "*"
 NAME: /[A-Za-z_][A-Za-z0-9_]*/
 TEXT: /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/s
 %ignore /\s+/
@@ -56,29 +73,69 @@ TEXT: /"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/s
 IN_WORDS = {
     "_AND": "'and'", "_OR": "'or'", "_THEN": "'then'", "_GROW": "'grow'", "LPAR": "'('", "RPAR": "')'",
     "COMMA": "a comma", "COLON": "a colon", "COMPARISON": "a comparison (>=, ==, …)",
-    "INTEGER": "a whole number", "TEXT": 'a motif in quotes ("c1ccccc1")', "$END": "its end",
+    "INTEGER": "a whole number", "SIGN": "+ or -", "_TIMES": "*", "NUMBER": "a number",
+    "TEXT": 'a motif in quotes ("c1ccccc1")', "$END": "its end",
 }  # fmt: skip
 """What a person calls the parts of the grammar; in the order in which an error lists them."""
 
 CONDITION = {"_HAS", "_COUNT", "_PATH", "_NOT", "LPAR"}
+AMOUNT = {"_HAS", "_COUNT", "_PATH"}
+RULE, SUM = "either", "total"  # what a text can be: where its grammar starts
 
 
 def parse_rule(text: str) -> Rule:
     """The rule that the text says; `parse_rule(str(rule)) == rule`, nested at most `DEEPEST` deep.
 
     Raises: InputError, whose first line says what came and what was expected; then the text, and a ^ under
-    the place.
+    the place. A text that is a weighted sum is refused as one.
     """
     if not text.strip():
         raise InputError('The rule is empty: write one such as has("c1ccccc1").')
-    try:
-        rule = cast(Rule, _parser().parse(text))
-    except UnexpectedInput as problem:
-        raise InputError(_pointed(*_complaint(text, problem), text)) from None
-    except _Wrong as wrong:
-        raise InputError(_pointed(str(wrong), wrong.place, text)) from None
-    _refuse_deep(rule)
-    return rule
+    rule = _read(text, RULE)
+    if not isinstance(rule, _Complaint):
+        _refuse_deep(rule)
+        return rule
+    if rule.place < len(text.rstrip()) and isinstance(_read(text, SUM), WeightedSum):
+        raise InputError(
+            f"{text.strip()} is a weighted sum, which has a value; expected a rule, which is true or false, such as "
+            'has("c1ccccc1").'
+        )
+    raise InputError(_pointed(rule.problem, rule.place, text))
+
+
+def parse_sum(text: str) -> WeightedSum:
+    """The weighted sum that the text says; `parse_sum(str(total)) == total`. Its numbers alone make the constant.
+
+    Raises: InputError, as `parse_rule`; a text that is a rule is refused as one.
+    """
+    if not text.strip():
+        raise InputError('The sum is empty: write one such as 2*count("c1ccccc1") - 0.5.')
+    total = _read(text, SUM)
+    if not isinstance(total, _Complaint):
+        return total
+    if isinstance(_read(text, RULE), Rule):
+        raise InputError(
+            f"{text.strip()} is a rule, which is true or false; expected a weighted sum, which has a value, such as "
+            '2*count("c1ccccc1") - 0.5.'
+        )
+    raise InputError(_pointed(total.problem, total.place, text))
+
+
+def says_sum(text: str) -> bool:
+    """Whether the text is a weighted sum and no rule; where it is neither, whether it begins as one or errs later."""
+    rule, total = _read(text, RULE), _read(text, SUM)
+    if not isinstance(rule, _Complaint):
+        return False
+    begins = re.match(r"\s*[-+.\d]", text) is not None
+    return begins or not isinstance(total, _Complaint) or total.place > rule.place
+
+
+@dataclass(frozen=True)
+class _Complaint:
+    """Why the text is not what was asked for, in plain words, and at which of its places."""
+
+    problem: str
+    place: int
 
 
 class _Wrong(Exception):
@@ -90,7 +147,7 @@ class _Wrong(Exception):
 
 
 @v_args(inline=True)
-class _Build(Transformer[Token, Rule]):
+class _Build(Transformer[Token, Any]):
     """The grammar's productions, from the bottom up, while the text is read."""
 
     def either(self, *sides: Rule) -> Rule:
@@ -134,6 +191,33 @@ class _Build(Transformer[Token, Rule]):
         except InputError as problem:
             raise _Wrong(problem, shortest.start_pos) from None
 
+    def total(self, sign: Token | None, first: Term | float, *others: Token | Term | float) -> WeightedSum:
+        pieces = [(sign or "+", first), *zip(others[::2], others[1::2], strict=True)]
+        signed = [_turned(piece) if str(mark) == "-" else piece for mark, piece in pieces]
+        try:
+            terms = tuple(piece for piece in signed if isinstance(piece, Term))
+            return WeightedSum(terms, sum((piece for piece in signed if not isinstance(piece, Term)), 0.0))
+        except InputError as problem:
+            raise _Wrong(problem, 0) from None
+
+    def weighted(self, number: Token, term: Term) -> Term:
+        try:
+            return replace(term, weight=float(number))
+        except InputError as problem:
+            raise _Wrong(problem, number.start_pos) from None
+
+    def weighted_behind(self, term: Term, number: Token) -> Term:
+        return self.weighted(number, term)
+
+    def number(self, token: Token) -> float:
+        return float(token)
+
+    def each(self, motif: Motif | AnyOf) -> Term:
+        return Term(1.0, motif)
+
+    def once(self, what: Motif | AnyOf | Path) -> Term:
+        return Term(1.0, what, once=True)
+
     def anyof(self, first: Motif, *others: Motif) -> Motif | AnyOf:
         return AnyOf((first, *others)) if others else first
 
@@ -149,7 +233,21 @@ class _Build(Transformer[Token, Rule]):
 
 @cache
 def _parser() -> Lark:
-    return Lark(GRAMMAR, parser="lalr", start="either", transformer=_Build(), maybe_placeholders=True)
+    return Lark(GRAMMAR, parser="lalr", start=[RULE, SUM], transformer=_Build(), maybe_placeholders=True)
+
+
+def _read(text: str, start: str) -> Any:
+    """A Rule or WeightedSum, by where the grammar starts; or what is wrong."""
+    try:
+        return _parser().parse(text, start=start)
+    except UnexpectedInput as problem:
+        return _Complaint(*_complaint(text, problem, start))
+    except _Wrong as wrong:
+        return _Complaint(str(wrong), wrong.place)
+
+
+def _turned(piece: Term | float) -> Term | float:
+    return replace(piece, weight=-piece.weight) if isinstance(piece, Term) else -piece
 
 
 def _unquoted(token: Token) -> str:
@@ -180,7 +278,7 @@ def _within(rule: Rule) -> tuple[Rule, ...]:
     return ()
 
 
-def _complaint(text: str, problem: UnexpectedInput) -> tuple[str, int]:
+def _complaint(text: str, problem: UnexpectedInput, start: str) -> tuple[str, int]:
     """What is wrong, in plain words, and where."""
     place = problem.pos_in_stream or 0
     if isinstance(problem, UnexpectedToken) and problem.token.type == "$END":
@@ -191,18 +289,32 @@ def _complaint(text: str, problem: UnexpectedInput) -> tuple[str, int]:
         return f"The quote {text[place]} that opens here is not closed.", place
     else:
         came = f"has {shortened(text[place])}"
-    read = _parser().parse_interactive(text[:place])
+    read = _parser().parse_interactive(text[:place], start=start)
     read.exhaust_lexer()
     expected = read.accepts()
     bare = re.search(r"[A-Za-z_][A-Za-z0-9_]*\s*$", text[:place])
     if expected == {"COLON"} and bare:
         return f"A motif stands in quotes: write {quoted(bare[0].strip())}.", bare.start()
-    return f"The rule {came} where {_in_words(expected)} was expected.", place
+    if start == SUM and isinstance(problem, UnexpectedToken) and (wrong := _no_term(str(problem.token), expected)):
+        return wrong, place
+    what = "rule" if start == RULE else "sum"
+    return f"The {what} {came} where {_in_words(expected)} was expected.", place
+
+
+def _no_term(came: str, expected: set[str]) -> str | None:
+    """What a sum cannot hold, where somebody wrote it in one."""
+    if came.lower() == "not":
+        return 'A sum has no not: a motif that speaks against gets a negative weight, as in -2*count("…").'
+    if (came == "*" and "SIGN" in expected) or (came.lower() in ("has", "count", "path") and expected == {"NUMBER"}):
+        return 'A sum has no products of motifs: put + or - between them, as in 2*count("…") - has("…").'
+    return None
 
 
 def _in_words(expected: set[str]) -> str:
     if expected >= CONDITION:
         return "a condition (has, count, path, not, or one in parentheses)"
+    if expected >= AMOUNT:
+        return 'a term (such as 2*count("…"), has("…") or 0.3)' if "NUMBER" in expected else "count, has or path"
     words = [word for terminal, word in IN_WORDS.items() if terminal in expected]
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 

@@ -1,14 +1,13 @@
 """An attribution in a notebook or a page: maps, leading parts, error and provenance as HTML that fetches nothing."""
 
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from attar.core.heat import AGAINST, SATURATED, SUPPORTS, ZERO, coloured
 from attar.core.show import (
     EXAMPLES,
     PARTS,
@@ -21,13 +20,10 @@ from attar.core.show import (
     signed,
     unreached,
 )
+from attar.core.svg import png
 
 if TYPE_CHECKING:
     from attar.core.attribution import Attribution
-
-# Warm supports the target, cool speaks against it, white is 0: as in every picture of attar.
-AGAINST, ZERO, SUPPORTS = (0x5A, 0xA5, 0xDA), (0xFF, 0xFF, 0xFF), (0xF0, 0x8A, 0x4B)
-_SATURATED = 0.995  # the share of a map's positions that the colours tell apart
 
 
 def as_html(found: "Attribution", *, names: Sequence[str] | None = None, pictures: bool = True) -> str:
@@ -64,7 +60,7 @@ class HeatMaps:
 def scale_of(values: np.ndarray) -> float:
     """What lies at the ends of the colours: the magnitude that 99.5% of the values stay below."""
     size = np.abs(values[values != 0])
-    return float(np.quantile(size, _SATURATED)) if size.size else 0.0
+    return float(np.quantile(size, SATURATED)) if size.size else 0.0
 
 
 def heat_maps(found: "Attribution") -> list[HeatMaps]:
@@ -79,22 +75,6 @@ def heat_maps(found: "Attribution") -> list[HeatMaps]:
         said = {0: "", 1: "summed over channels"}.get(len(summed), "summed over channels and depth")
         maps.append(HeatMaps(part=part, values=values.sum(summed), summed=said))
     return maps
-
-
-def coloured(values: np.ndarray, scale: float) -> np.ndarray:
-    """Colours for values: linear from white at 0 to the full colour at ±scale and beyond."""
-    strength = np.clip(np.abs(values) / scale, 0, 1)[..., None] if scale else np.zeros((*values.shape, 1))
-    full = np.where((values > 0)[..., None], SUPPORTS, AGAINST)
-    return np.rint(np.array(ZERO) + strength * (full - np.array(ZERO))).astype(np.uint8)
-
-
-def png(pixels: np.ndarray) -> str:
-    """Pixels as a data address for an `<img>`."""
-    from matplotlib.image import imsave
-
-    file = BytesIO()
-    imsave(file, pixels, format="png")
-    return "data:image/png;base64," + b64encode(file.getvalue()).decode()
 
 
 def _example_block(found: "Attribution", example: int, names: Sequence[str] | None, maps: list[HeatMaps]) -> str:
@@ -132,7 +112,7 @@ def _part_table(found: "Attribution", example: int) -> str:
 
 def _part_row(part: Leading, largest: float) -> str:
     share = 0 if largest == 0 else 50 * abs(part.value) / largest
-    side = f"left:50%;background:{_css(SUPPORTS)}" if part.value > 0 else f"right:50%;background:{_css(AGAINST)}"
+    side = f"left:50%;background:{SUPPORTS}" if part.value > 0 else f"right:50%;background:{AGAINST}"
     spread = "" if part.standard_error is None else f" ± {part.standard_error:.2g}"
     cell = 'style="padding:1px 8px 1px 0;text-align:right"'
     return (
@@ -150,7 +130,7 @@ def _legend(maps: list[HeatMaps]) -> str:
     shown = []
     for each in maps:
         ends = f"{signed(-each.scale)}", f"{signed(each.scale)}"
-        blend = f"linear-gradient(to right,{_css(AGAINST)},{_css(ZERO)},{_css(SUPPORTS)})"
+        blend = f"linear-gradient(to right,{AGAINST},{ZERO},{SUPPORTS})"
         what = ", ".join(text for text in (each.part, each.summed, "units of the target") if text)
         shown.append(
             f'<div style="display:flex;gap:6px;align-items:center;margin:6px 0"><span>{ends[0]}</span>'
@@ -158,7 +138,3 @@ def _legend(maps: list[HeatMaps]) -> str:
             f"<span>{ends[1]}</span><span>{escape(what)}</span></div>"
         )
     return "".join(shown)
-
-
-def _css(colour: tuple[int, int, int]) -> str:
-    return "#" + "".join(f"{channel:02x}" for channel in colour)

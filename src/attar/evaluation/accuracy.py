@@ -1,4 +1,4 @@
-"""True of the phenomenon: how well an attribution finds the parts that a rule names."""
+"""True of the phenomenon: how well an attribution finds the parts that a rule names, or what each contributes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,13 @@ class Accuracy:
 
     Against masks, AUROCs: `best` is the best of the legal answers, as the published benchmark scores
     (Sanchez-Lengeling et al. 2020), `union` against everything the rule names, the stricter reading, `named` against
-    each piece. Against contributions both are Kendall's τ-b.
+    each piece.
+
+    Against contributions `best` is Kendall's τ-b, as published, and `union` is Somers' D: pairs of parts in the truth's
+    order less pairs the other way round, over the pairs that the truth tells apart. Both are 1 for the truth, -1 for
+    its inverse and 0 by chance. τ-b misleads where most parts contribute nothing: unless these tie in the values too,
+    its largest possible value is far below 1 (0.42 with a tenth of the parts at one value and the rest at 0); D asks
+    nothing of parts that tie in the truth, and is 2 AUROC - 1 where the truth has two values.
     """
 
     best: float
@@ -29,15 +35,15 @@ def accuracy(values: np.ndarray, truth: Truth) -> Accuracy:
     """Score one example's values (`Float[ndarray, "parts"]`, signed: positive supports the target).
 
     Raises `InputError` for NaN and for a wrong number of values. Ties count one half in an AUROC; values that are all
-    the same have τ = 0.
+    the same have τ = D = 0.
     """
     if len(values) != truth.size or values.ndim != 1:
         raise InputError(f"there are {values.shape} values for a truth over {truth.size} parts")
     if not np.isfinite(values).all():
         raise InputError("the values hold NaN or infinity; they cannot be ranked")
     if isinstance(truth, TruthValues):
-        tau = _tau(values, truth.values) if truth.tells else np.nan
-        return Accuracy(tau, tau, {})
+        tau, d = _agreement(values, truth.values) if truth.tells else (np.nan, np.nan)
+        return Accuracy(tau, d, {})
     ranks = rankdata(values)
     best = _aurocs(ranks, truth.alternatives)
     return Accuracy(
@@ -51,11 +57,19 @@ def accuracies(values: Sequence[np.ndarray], truths: Sequence[Truth]) -> list[Ac
     return [accuracy(v, t) for v, t in zip(values, truths, strict=True)]
 
 
-def _tau(values: np.ndarray, truth: np.ndarray) -> float:
+def _agreement(values: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    """Kendall's τ-b, and Somers' D, which is τ-b but for the pairs that it counts."""
     if np.ptp(values) == 0:
-        return 0.0
+        return 0.0, 0.0
     found: Any = kendalltau(values, truth)
-    return float(found.statistic)
+    tau = float(found.statistic)
+    return tau, tau * float(np.sqrt(_pairs_apart(values) / _pairs_apart(truth)))
+
+
+def _pairs_apart(values: np.ndarray) -> int:
+    """Pairs that do not tie."""
+    same = np.unique(values, return_counts=True)[1]
+    return len(values) * (len(values) - 1) // 2 - int((same * (same - 1) // 2).sum())
 
 
 def _aurocs(ranks: np.ndarray, masks: np.ndarray) -> np.ndarray:

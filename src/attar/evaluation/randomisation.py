@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from attar.core.errors import InputError, UnsupportedError
 from attar.core.method import Method, needs_of
-from attar.core.recipe import Recipe
+from attar.core.recipe import Fitted, Recipe
 from attar.core.target import Predicted, Target
 from attar.evaluation import keyed
 from attar.evaluation.ranks import Order, pearson
@@ -81,22 +81,25 @@ def label_randomisation(
     *,
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
     draws: int = 39,
+    learnt: Sequence[Fitted] = (),
 ) -> Score:
     """Spearman's ρ between the attributions of a model fitted to the labels and of one fitted to the same labels in
     random order, for each seed: 0 is best, and "indistinguishable from chance" is a pass.
 
-    Raises `InputError` for labels that are all the same.
+    `learnt` are the models of the first seeds, where they have been fitted to the labels already. Raises `InputError`
+    for labels that are all the same.
     Source: Adebayo et al. 2018, arXiv:1810.03292, section 4.
     """
     examples, labels = train
     if not len(labels) or bool((labels == labels[0]).all()):
         raise InputError("all labels are the same: in random order they say what they said")
     rows, random = [], []
-    for seed in seeds:
+    for place, seed in enumerate(seeds):
         shuffled = np.random.default_rng([seed, 41]).permutation(labels)
-        own, other = (recipe.fit(examples, y, seed).explain(scored_examples, method) for y in (labels, shuffled))
-        said = subject(own)
+        model = learnt[place] if place < len(learnt) else recipe.fit(examples, labels, seed)
+        said = subject(model.explain(scored_examples, method))
         alike = _Likeness(said)
+        other = recipe.fit(examples, shuffled, seed).explain(scored_examples, method)
         rows.append(alike(subject(other).values[None]))
         random.append(alike(said.drawn(said.sizes, draws=draws, seed=seed)))
     hole = torch.stack(rows).isnan().any(0)

@@ -76,9 +76,9 @@ def _made(
     from attar.experiments.made_models import SHAPES, MadeRecipe
 
     entries = []
-    for name in domain.rules if rule is None else (rule,):
+    for name in (*domain.rules, *domain.sums) if rule is None else (rule,):
         task = made_task(domain, name, count=count, seed=seed)
         kinds = SHAPES[domain.name].models if models is None else models
-        recipes = {kind: MadeRecipe(domain=domain, kind=kind, epochs=epochs or 20) for kind in kinds}
+        recipes = {kind: MadeRecipe(domain=domain, kind=kind, task=task.task, epochs=epochs or 20) for kind in kinds}
         entries.append(Entry(task=task, recipes=recipes))
     return entries

@@ -9,6 +9,7 @@ from typing import Any
 
 from attar.core.recipe import Recipe
 from attar.engine.here import processors, run
+from attar.experiments.sum_truth import SumTruth
 from attar.experiments.task import Task
 from attar.experiments.trial import Trial, attribution_rows, model_row, trial
 
@@ -113,6 +114,7 @@ def _data(entry: Entry) -> dict[str, Any]:
         "name": task.name,
         "source": task.source,
         "domain": task.domain.name,
+        "example": task.domain.example,
         "task": task.task,
         "examples": len(task.examples),
         "positives": int((task.labels > 0.5).sum()) if task.task == "classification" else None,
@@ -120,6 +122,7 @@ def _data(entry: Entry) -> dict[str, Any]:
         "rule": None if task.rule is None else str(task.rule),
         "rule_name": task.rule_name,
         "truth": "masks" if task.contributions is None else "contributions",
+        "sum": str(task.contributions.total) if isinstance(task.contributions, SumTruth) else None,
         "best_published": None if best is None else {"model": best[0][0], "method": best[0][1], "score": best[1].mean},
         "notes": [{"name": n.name, "count": n.count, "sentence": n.sentence} for n in task.notes],
     }

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from sklearn.linear_model import RidgeCV
 from torch import Tensor
 
 from attar.adapters import adapt
@@ -59,6 +60,9 @@ SHAPES: Mapping[str, Shape] = {
 }
 
 
+PENALTIES = tuple(10.0**k for k in range(7))  # of a GLM of numbers, to choose from
+
+
 def methods_of(kind: str, windows: Windows | None) -> dict[str, Method]:
     """The methods that fit a kind of model, its own first."""
     occlusion = Occlusion() if windows is None else Occlusion(by=windows, on_rows=True)
@@ -83,13 +87,17 @@ def methods_of(kind: str, windows: Windows | None) -> dict[str, Method]:
 
 @dataclass(frozen=True, kw_only=True)
 class MadeRecipe:
-    """How a model of a domain's made examples is fitted and explained: `glm`, `tree`, `mlp` or `cnn`."""
+    """How a model of a domain's made examples is fitted and explained: `glm`, `tree`, `mlp` or `cnn`.
+
+    `strength` is the GLM's penalty; None: 1 for classes, and for numbers the one of least leave-one-out error among the
+    training examples, without which a line through thousands of pixels predicts worse than their mean.
+    """
 
     domain: MadeDomain
     kind: str
     task: Kind = "classification"
     epochs: int = 20
-    strength: float = 1.0
+    strength: float | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in self.shape.models:
@@ -127,15 +135,22 @@ class MadeRecipe:
         inputs = Tensors(scaling(values))
         if self.seeds_matter:
             build = Build(self.kind, tuple(values.shape[1:]), self.shape.kernel, self.shape.stride)
-            standard = torch.from_numpy(labels)
+            # Networks learn a standardised value; the label's own scale goes into the last, affine, step.
+            centre, scale = (labels.mean(), labels.std() or 1.0) if self.task == "regression" else (0.0, 1.0)
+            standard = torch.from_numpy((labels - centre) / scale)
             module = train(build, inputs, standard, task=self.task, epochs=self.epochs, seed=seed, learning_rate=4e-3)
+            if self.task == "regression":
+                module.rescale(scale, centre)  # type: ignore[operator]
             return FittedMade(self, TorchModel(module), scaling)
+        table = inputs.values.flatten(1).double().numpy()
         if self.kind == "tree":
             estimator: Any = decision_tree(self.task, random_state=seed)
+        elif self.task == "classification":
+            estimator = GeneralizedLinearModel("binomial", "l2", self.strength or 1.0, random_state=seed)
         else:
-            family = "binomial" if self.task == "classification" else "gaussian"
-            estimator = GeneralizedLinearModel(family, "l2", self.strength, random_state=seed)
-        return FittedMade(self, estimator.fit(inputs.values.flatten(1).double().numpy(), labels), scaling)
+            chosen: Any = self.strength or RidgeCV(PENALTIES).fit(table, labels).alpha_
+            estimator = GeneralizedLinearModel("gaussian", "l2", chosen, random_state=seed)
+        return FittedMade(self, estimator.fit(table, labels), scaling)
 
 
 @dataclass(frozen=True, eq=False)

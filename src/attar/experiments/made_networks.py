@@ -23,6 +23,10 @@ class DenseNetwork(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.body(x))
 
+    def rescale(self, scale: float, centre: float) -> None:
+        """Make the output scale · output + centre."""
+        _rescaled(self.head, scale, centre)
+
 
 class ConvNetwork(nn.Module):
     """Three convolutions, the later ones dilated, and a head on the mean of their maps over all places, so that class
@@ -43,6 +47,16 @@ class ConvNetwork(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.maps(x).flatten(2).mean(2))
+
+    def rescale(self, scale: float, centre: float) -> None:
+        """Make the output scale · output + centre."""
+        _rescaled(self.head, scale, centre)
+
+
+@torch.no_grad()
+def _rescaled(head: nn.Linear, scale: float, centre: float) -> None:
+    head.weight.mul_(scale)
+    head.bias.mul_(scale).add_(centre)
 
 
 @dataclass(frozen=True)

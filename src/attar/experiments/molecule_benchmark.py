@@ -17,14 +17,15 @@ from rdkit import Chem
 
 from attar.core.errors import InputError
 from attar.core.note import Note
+from attar.core.rule_text import says_sum
 from attar.core.tables import SUFFIXES
 from attar.domains.molecules.library import nci_molecules
 from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.read import MoleculeTable, read_molecules
-from attar.domains.molecules.truth import crippen_contributions, read_rule
+from attar.domains.molecules.truth import crippen_contributions, read_rule, read_sum
 from attar.experiments.leaderboard import Entry, Published
 from attar.experiments.molecule_models import MoleculeRecipe
-from attar.experiments.molecule_task import from_table, labelled_by_rule
+from attar.experiments.molecule_task import explained_by_sum, from_table, labelled_by_rule, labelled_by_sum
 from attar.experiments.task import Task, check_rule
 
 RULES = {
@@ -52,10 +53,11 @@ def entries(
 ) -> list[Entry]:
     """What to run for a file, or for every table in a folder.
 
-    The truth of a file is `rule` (SMARTS, or a name of `RULES`), `truth` ("crippen": each atom's share of log P), or
-    what the published benchmark has for a task of the file's name. In a folder, files without a known truth are left
-    out. The column `split` is used if there is one; else a quarter is held out at random. Raises `InputError` for
-    unknown models, a truth that is not known, and where no file is left.
+    The truth of a file is `rule` (SMARTS, or a name of `RULES`; or a weighted sum of SMARTS, for labels that are
+    numbers), `truth` ("crippen": each atom's share of log P), or what the published benchmark has for a task of the
+    file's name. In a folder, files without a known truth are left out. The column `split` is used if there is one; else
+    a quarter is held out at random. Raises `InputError` for unknown models, a truth that is not known, and where no
+    file is left.
     """
     if rule is not None and truth is not None:
         raise InputError("a task has one truth: give --rule or --truth, not both")
@@ -78,11 +80,16 @@ def entries(
 def embedded(
     *, rule: str | None = None, models: Sequence[str] = MODELS, epochs: int | None = None, seed: int = 0
 ) -> list[Entry]:
-    """The same without a file: NCI molecules (in the rdkit wheel), labelled by some of the rules, or by `rule`."""
+    """The same without a file: NCI molecules (in the rdkit wheel), labelled by some of the rules, or by `rule`, which
+    may be a weighted sum."""
     tasks = []
+    source = "NCI, 4,999 SMILES in the rdkit wheel"
     for name in ("benzene", "logic8", "rose") if rule is None else (rule,):
+        if says_sum(name):
+            total = read_sum(name)
+            tasks.append(labelled_by_sum("NCI, a sum", source, nci_molecules(), total=total, sum_name=name, seed=seed))
+            continue
         known = read_rule(RULES.get(name.lower(), name))
-        source = "NCI, 4,999 SMILES in the rdkit wheel"
         tasks.append(labelled_by_rule(f"NCI, {name}", source, nci_molecules(), rule=known, rule_name=name, seed=seed))
         check_rule(tasks[-1])
     return [Entry(task=task, recipes={kind: _recipe(kind, task, epochs) for kind in models}) for task in tasks]
@@ -128,23 +135,33 @@ def _task(
             )
         else:
             return None
-    table = _read(path, input, label, split)
+    written = RULES.get(str(rule).lower(), str(rule))
+    by_sum = truth is None and says_sum(written)
+    total = read_sum(written) if by_sum else None  # before the file: what cannot be read is said at once
+    table = _read(path, input, label, split, numbers=truth == CRIPPEN or by_sum)
     if truth == CRIPPEN:
         return _crippen(table, name, seed)
-    written = RULES.get(str(rule).lower(), str(rule))
+    if total is not None:
+        if table.task != "regression":
+            raise InputError(
+                f"{table.source} has two classes as labels, and a weighted sum is a number: name its column with "
+                "--label, or give a --rule that is true or false"
+            )
+        task = from_table(table, rule=None, rule_name=None, seed=seed)
+        return replace(explained_by_sum(task, total, written), name=name)
     task = from_table(table, rule=read_rule(written), rule_name=rule, seed=seed)
     return replace(task, name=name)
 
 
-def _read(path: Path, input: str | None, label: str, split: str | None) -> MoleculeTable:
+def _read(path: Path, input: str | None, label: str, split: str | None, *, numbers: bool) -> MoleculeTable:
     if split is not None:
-        return read_molecules(path, input=input, label=label, split=split)
+        return read_molecules(path, input=input, label=label, split=split, numbers=numbers)
     try:
-        return read_molecules(path, input=input, label=label, split="split")
+        return read_molecules(path, input=input, label=label, split="split", numbers=numbers)
     except InputError as problem:
-        if "'split'" not in str(problem):
+        if "has no column 'split'" not in str(problem):
             raise
-        return read_molecules(path, input=input, label=label)
+        return read_molecules(path, input=input, label=label, numbers=numbers)
 
 
 def _crippen(table: MoleculeTable, name: str, seed: int) -> Task:
@@ -171,4 +188,5 @@ def _contributions(molecule: Molecule) -> np.ndarray:
 
 def _recipe(kind: str, task: Task, epochs: int | None) -> MoleculeRecipe:
     passes = epochs or min(60, max(8, math.ceil(SEEN / max(1, int(task.train.sum())))))
-    return MoleculeRecipe(kind=kind, task=task.task, epochs=passes)
+    # Contributions add up over matches, so their model counts; a rule asks for presence.
+    return MoleculeRecipe(kind=kind, task=task.task, epochs=passes, presence=task.contributions is None)

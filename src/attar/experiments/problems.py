@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from attar.core.errors import InputError
 from attar.core.recipe import Explained, Fitted, Recipe
@@ -92,6 +93,35 @@ def randomised(model: Any, seed: int) -> Any:
         spread = parameter.detach().std() if parameter.numel() > 1 else parameter.new_tensor(1.0)
         parameter.data = drawn * spread
     return model
+
+
+def shaken(model: Any, seed: int, *, by: float = 0.7) -> Any:
+    """Every weight is moved by a normal number, `by` times its array's own spread: another seed, other weights."""
+    generator = np.random.default_rng([seed, 67])
+    if hasattr(model, "coef_"):
+        model.coef_ = model.coef_ + by * model.coef_.std() * generator.standard_normal(model.coef_.shape)
+        return model
+    for parameter in model.module.parameters():
+        drawn = torch.from_numpy(generator.standard_normal(tuple(parameter.shape))).to(parameter)
+        spread = parameter.detach().std() if parameter.numel() > 1 else parameter.new_tensor(0.0)
+        parameter.data = parameter.data + by * drawn * spread
+    return model
+
+
+class Saturating(nn.Module):
+    """A network whose output is squeezed between -`limit` and `limit`, so that it hardly changes where it is sure."""
+
+    def __init__(self, module: nn.Module, *, limit: float = 4.0, steepness: float = 4.0) -> None:
+        super().__init__()
+        self.module, self.limit, self.steepness = module, limit, steepness
+
+    def forward(self, *arrays: Tensor) -> Tensor:
+        return self.limit * torch.tanh(self.steepness * self.module(*arrays) / self.limit)
+
+
+def saturated(model: Any, seed: int) -> Any:  # noqa: ARG001
+    """Ranks examples as it did, but for ties; only networks can be."""
+    return replace(model, module=Saturating(model.module).eval())
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,13 @@ class Task:
                 pairs.append((self.examples[i], truth))
         return [e for e, _ in pairs], [t for _, t in pairs]
 
+    def shown(self, at_most: int) -> list[Any]:
+        """Held-out examples whose attributions are looked at: those with a truth; where none has one, those with the
+        label (of a regression, any)."""
+        scored, _ = self.scored(at_most)
+        there = self.test & self.positive if self.task == "classification" else self.test
+        return scored or [self.examples[i] for i in np.flatnonzero(there)[:at_most]]
+
     def without_truth(self, at_most: int) -> list[Any]:
         """Held-out examples of which the rule is false and that do not have the label: there is nothing to find."""
         there = np.flatnonzero(self.test & ~self.positive & ~self.follows_rule)
@@ -93,13 +100,17 @@ class Task:
         return TruthMasks(alternatives, _mask(found.union, size), named)
 
     def true_parts(self, example: Any) -> frozenset[int]:
-        """All parts that the rule names in the example; none where it is false."""
+        """All parts that the rule names in the example, none where it is false; or all that contribute something."""
+        if self.contributions is not None:
+            return frozenset(np.flatnonzero(self.contributions(example)).tolist())
         if self.rule is None:
             return frozenset()
         return explanations(self.rule, self.domain.finder, example).union
 
     def keeps(self, before: Any, after: Any) -> bool:
-        """Whether the rule says the same of both."""
+        """Whether the rule, or the contributions' sum, says the same of both."""
+        if self.contributions is not None:
+            return bool(np.isclose(self.contributions(before).sum(), self.contributions(after).sum()))
         if self.rule is None:
             return True
         finder = self.domain.finder

@@ -1,7 +1,7 @@
 """One model fitted on a task and every method scored on it; and the rows that a report or leaderboard shows of them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
@@ -16,11 +16,13 @@ from attar.evaluation.score import Score, together
 from attar.evaluation.truth import Truth, TruthMasks
 from attar.experiments.task import Task
 
+UNSCORED = 100  # examples that are explained where none has a truth to be scored against
+
 
 @dataclass(frozen=True, eq=False)
 class MethodScores:
     """One method on one fitted model: an accuracy per scored example, chance under the same carrying, the relative
-    error of its values (L1 error over L1 norm, median over examples) and how they were carried."""
+    error of its values (L1 error over L1 norm, median over examples) and how they were carried to the parts."""
 
     accuracies: list[Accuracy]
     chance: Accuracy
@@ -33,12 +35,14 @@ class MethodScores:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A fitted model's predictions on the held-out examples of a split (`test`), and its methods' scores."""
+    """A fitted model's predictions on the held-out examples of a split (`test`), its methods' scores, and what the
+    first of them says of the examples that are shown (`Task.shown`), part by part."""
 
     predictions: np.ndarray
     labels: np.ndarray
     methods: dict[str, MethodScores]
     seconds: float
+    said: list[np.ndarray] = field(default_factory=list)
 
 
 def trial(
@@ -67,8 +71,15 @@ def tried(
     scored, truths = task.scored(at_most)
     empty = task.without_truth(negatives) if negatives else []
     by_chance: dict[str, Accuracy] = {}
-    found = {m: _score(fitted, m, scored, truths, empty, by_chance) for m in methods} if truths else {}
-    return Trial(fitted.predict(examples), labels, found, perf_counter() - start)
+    found: dict[str, MethodScores] = {}
+    said: list[np.ndarray] = []
+    for method in methods:
+        if truths:
+            found[method], values = _score(fitted, method, scored, truths, empty, by_chance)
+            said = said or values
+        elif not said:
+            said = fitted.explain(task.shown(UNSCORED), method)
+    return Trial(fitted.predict(examples), labels, found, perf_counter() - start, said)
 
 
 def model_row(task: Task, name: str, trials: Sequence[Trial], *, seed: int = 0) -> dict[str, Any]:
@@ -162,7 +173,8 @@ def _score(
     truths: Sequence[Truth],
     empty: Sequence[Any],
     by_chance: dict[str, Accuracy],
-) -> MethodScores:
+) -> tuple[MethodScores, list[np.ndarray]]:
+    """And the values that were scored."""
     answer: Explained = fitted.explained(scored, method)
     carried, values = answer.carried, answer.values()
     carried_by = str(carried.carried_by)
@@ -172,7 +184,7 @@ def _score(
         parts = None if answer.features is None else answer.found.parts
         by_chance[drawn_on] = chance(truths, parts=parts, features=answer.features)
     norm = carried.parts.abs().per_example(carried.owners, len(scored)).numpy()
-    return MethodScores(
+    scores = MethodScores(
         accuracies(values, truths),
         by_chance[drawn_on],
         float(np.median(carried.error.bound.numpy() / np.maximum(norm, 1e-12))),
@@ -181,6 +193,7 @@ def _score(
         float(answer.found.evaluations.double().mean()),
         _false_alarm(fitted, method, values, truths, empty),
     )
+    return scores, values
 
 
 def _false_alarm(

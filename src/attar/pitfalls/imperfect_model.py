@@ -21,6 +21,7 @@ from attar.evaluation.parc import parc
 from attar.evaluation.score import Score
 from attar.evaluation.truth import Truth
 
+NOISE, LESS = "label noise", "less data"
 FLIPS = (0.0, 0.1, 0.2, 0.3, 0.33, 0.4, 0.45, 0.5)
 SHARES = (0.5, 0.25, 0.1, 0.05)
 
@@ -44,11 +45,11 @@ class Step:
 
 
 def noisier(recipe: Recipe, flips: Sequence[float] = FLIPS) -> list[Step]:
-    return [Step(name="label noise", recipe=recipe, flip=flip) for flip in flips]
+    return [Step(name=NOISE, recipe=recipe, flip=flip) for flip in flips]
 
 
 def fewer(recipe: Recipe, shares: Sequence[float] = SHARES) -> list[Step]:
-    return [Step(name="less data", recipe=recipe, share=share) for share in shares]
+    return [Step(name=LESS, recipe=recipe, share=share) for share in shares]
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Rung:
     flip: float
     prediction: float
     attribution: Interval
-    name: str = "label noise"
+    name: str = NOISE
     share: float = 1.0
     values: Float[np.ndarray, "seeds examples"] | None = field(default=None, compare=False, repr=False)
 

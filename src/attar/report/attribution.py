@@ -15,9 +15,11 @@ from torch import Tensor
 from attar.core.attribution import Attribution
 from attar.core.errors import InputError
 from attar.core.features import Features
+from attar.core.heat import AGAINST, SUPPORTS, ZERO, channels, coloured
 from attar.core.inputs import Tensors
 from attar.core.show import as_text, index_name, leading, signed
-from attar.core.show_html import AGAINST, SUPPORTS, HeatMaps, as_html, coloured, heat_maps, png
+from attar.core.show_html import HeatMaps, as_html, heat_maps
+from attar.core.svg import png
 from attar.experiments.explain import Explained
 from attar.report.plots import GREY, INK, STYLE
 
@@ -133,7 +135,7 @@ def _map(axes: Any, maps: HeatMaps, seen: np.ndarray | None, example: int) -> No
         grey = 0.65 + 0.35 * seen.mean(2, keepdims=True)
         axes.imshow(np.broadcast_to(grey, (*grey.shape[:2], 3)), extent=extent, interpolation="nearest")
         strength = np.clip(np.abs(values) / maps.scale, 0, 1) if maps.scale else np.zeros(values.shape)
-        full = np.where((values > 0)[..., None], SUPPORTS, AGAINST) / 255
+        full = np.where((values > 0)[..., None], channels(SUPPORTS), channels(AGAINST)) / 255
         pixels = np.concatenate([full, strength[..., None]], 2)
     axes.imshow(pixels, extent=extent, interpolation="nearest", aspect="auto" if _flat(values) else "equal")
     _bare(axes)
@@ -155,8 +157,7 @@ def _scale_bar(axes: Any, scale: float, summed: str) -> None:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
-    ends = [tuple(c / 255 for c in colour) for colour in (AGAINST, (255, 255, 255), SUPPORTS)]
-    blend = LinearSegmentedColormap.from_list("attar", ends)
+    blend = LinearSegmentedColormap.from_list("attar", [AGAINST, ZERO, SUPPORTS])
     span = scale or 1.0
     bar = axes.figure.colorbar(ScalarMappable(Normalize(-span, span), blend), ax=axes, aspect=25, pad=0.02)
     bar.set_ticks([-span, 0, span], labels=[signed(-span), "0", signed(span)] if scale else ["", "0", ""])
@@ -170,8 +171,8 @@ def _signal(axes: Any, found: Attribution, signal: Tensor, example: int) -> None
         lines = lines.T
     values = values.sum(values.shape.index(min(values.shape))) if values.ndim > 1 else values
     behind = axes.twinx()
-    behind.fill_between(range(len(values)), values.clip(min=0), step="mid", color=_rgb(SUPPORTS), linewidth=0)
-    behind.fill_between(range(len(values)), values.clip(max=0), step="mid", color=_rgb(AGAINST), linewidth=0)
+    behind.fill_between(range(len(values)), values.clip(min=0), step="mid", color=SUPPORTS, linewidth=0)
+    behind.fill_between(range(len(values)), values.clip(max=0), step="mid", color=AGAINST, linewidth=0)
     span = float(np.abs(values).max()) or 1.0
     behind.set_ylim(-1.1 * span, 1.1 * span)
     behind.set_ylabel("attribution, units of the target", fontsize=8)
@@ -185,7 +186,7 @@ def _bars(axes: Any, found: Attribution, example: int) -> None:
     """The leading parts, the largest above, with a whisker of 1.96 standard errors where the method has them."""
     parts = leading(found, example, _BARS)
     values = [part.value for part in parts]
-    paint = [_rgb(SUPPORTS) if value > 0 else _rgb(AGAINST) for value in values]
+    paint = [SUPPORTS if value > 0 else AGAINST for value in values]
     whiskers = [1.96 * (part.standard_error or 0.0) for part in parts]
     shown = whiskers if any(part.standard_error is not None for part in parts) else None
     axes.barh(range(len(parts)), values, xerr=shown, color=paint, ecolor=INK, capsize=2)
@@ -193,10 +194,6 @@ def _bars(axes: Any, found: Attribution, example: int) -> None:
     axes.invert_yaxis()
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.set_xlabel("units of the target" + ("; whiskers: 95%" if shown else ""), fontsize=8)
-
-
-def _rgb(colour: tuple[int, int, int]) -> tuple[float, ...]:
-    return tuple(channel / 255 for channel in colour)
 
 
 # --- a page ---

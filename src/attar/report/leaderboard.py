@@ -8,6 +8,15 @@ from typing import Any
 Record = Mapping[str, Any]
 WIDTH = 120
 
+_SAID = {
+    "masks": "score: AUROC of the values against the truth, mean over held-out examples that have one, the best of the "
+    "legal answers for each (the published protocol); union: against all that the rule names; false alarm: what is "
+    "claimed of negatives, 0 nothing, 0.5 as much as of a positive.",
+    "contributions": "τ: Kendall's τ-b of the values and what each part contributes (the published protocol), below 1 "
+    "for values that differ where parts contribute alike; D: Somers' D, over the pairs of parts that contribute "
+    "differently.",
+}
+
 
 def leaderboard_text(record: Record) -> str:
     """The record as text of at most 120 columns."""
@@ -19,10 +28,12 @@ def _task(record: Record, data: Record) -> str:
     models = {row["name"]: row for row in record["models"] if row["data"] == data["name"]}
     rows = [row for row in record["attribution"] if row["data"] == data["name"]]
     rows.sort(key=lambda row: -row["score"])
-    truth = f"rule {data['rule_name']}" if data["rule"] is not None else "each part's contribution"
+    by_values = data["truth"] == "contributions"
+    truth = f"rule {data['rule_name']}" if data["rule"] is not None else _contributed(data)
     held = f"{data['test']} held out"
     positive = "" if data["positives"] is None else f", {data['positives']} positive"
-    lines = [f"{data['name']}: {data['examples']} {data['domain']}{positive}, {held}; truth: {truth}"]
+    title = f"{data['name']}: {data['examples']} {data['example']}s{positive}, {held}; truth: {truth}"
+    lines = textwrap.wrap(title, WIDTH, subsequent_indent="  ", break_on_hyphens=False)
     lines += [line for note in data["notes"] if note["count"] for line in textwrap.wrap(note["sentence"], WIDTH - 2)]
     measure = "AUROC" if data["task"] == "classification" else "R²"
     said = ", ".join(f"{name} {row.get('auroc', row.get('r2')):.3f}" for name, row in models.items())
@@ -32,7 +43,8 @@ def _task(record: Record, data: Record) -> str:
     published = any("published" in row for row in rows)
     alarms = any("false_alarm" in row for row in rows)
     head = (
-        f"  {'model':<10} {'method':<22} {'score':>6} {'95% interval':>15}  {'union':>5} {'chance':>6} {'trivial':>7}"
+        f"  {'model':<10} {'method':<22} {'τ' if by_values else 'score':>6} {'95% interval':>15}  "
+        f"{'D' if by_values else 'union':>5} {'chance':>6} {'trivial':>7}"
     )
     lines.append(head + (" false alarm" if alarms else "") + ("        published" if published else ""))
     lines += [_row(row, alarms=alarms) for row in rows]
@@ -55,6 +67,10 @@ def _row(row: Record, *, alarms: bool) -> str:
     return f"{text}   {known:<13} {_against(row)}"
 
 
+def _contributed(data: Record) -> str:
+    return "each part's contribution" if data.get("sum") is None else f"each part's share of {data['sum']}"
+
+
 def _against(row: Record) -> str:
     sd = 0.0 if math.isnan(row["published_sd"]) else row["published_sd"]
     if row["score"] > row["published"] + sd:
@@ -75,13 +91,11 @@ def _best(data: Record, top: Record) -> list[str]:
 
 def _reading(record: Record) -> str:
     provenance = record["provenance"]
-    by_values = all(data["truth"] == "contributions" for data in record["data"])
-    what = "Kendall's τ of the values" if by_values else "AUROC of the values"
+    kinds = {data["truth"] for data in record["data"]}
+    said = [_SAID[kind] for kind in ("masks", "contributions") if kind in kinds]
     text = (
-        f"score: {what} against the truth, mean over held-out examples that have one, the best of the legal answers "
-        "for each (the published protocol); union: against all that the rule names; chance: the same scorer on "
-        "signed random values, carried alike; trivial: a score that saw neither model nor label; false alarm: what "
-        "is claimed of negatives, 0 nothing, 0.5 as much as of a positive. Intervals: "
-        f"{provenance['interval']}. Took {provenance['seconds']:.0f} s on {provenance['workers']} processors."
+        f"{' '.join(said)} chance: the same scorer on signed random values, carried alike; trivial: a score that saw "
+        f"neither model nor label. Intervals: {provenance['interval']}. Took {provenance['seconds']:.0f} s on "
+        f"{provenance['workers']} processor{'' if provenance['workers'] == 1 else 's'}."
     )
     return "\n".join(textwrap.wrap(text, WIDTH))

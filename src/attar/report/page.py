@@ -7,7 +7,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from attar.domains.molecules import draw
+from attar.core.heat import colour, shared_scale
+from attar.report.pictures import Drawing, drawing, strongest
 from attar.report.plots import decoy_ladder, noise_ladder
 
 PITFALLS = ("spurious correlation", "imperfect model", "dataset bias")
@@ -24,6 +25,9 @@ def audit_page(record: Record) -> str:
         record=record,
         main=main,
         classification=classification,
+        of_molecules=main["domain"] == "molecules",
+        clusters=any("cluster" in m["splits"] for m in record["models"]),
+        folds=any("5-fold" in m["splits"] for m in record["models"]),
         measure="AUROC" if classification else "R²",
         unit="log-odds" if classification else "units of the label",
         base_rate=_base_rate(main),
@@ -31,11 +35,11 @@ def audit_page(record: Record) -> str:
         tally=_tally(record["findings"]),
         pitfalls=_by_pitfall(record["findings"]),
         fragments=_fragments(record["fragments"], _base_rate(main)),
-        molecules=_molecules(record["molecules"], classification),
-        scores=_scores(record["attribution"]),
+        examples=_examples(record["examples"], main),
+        scores=_scores(record["attribution"], main),
         models=_models(record["models"], classification),
         noise=Markup(_noise(record, classification)),
-        decoys=_decoys(record["ladders"]["decoys"]),
+        decoys=_decoys(record["ladders"]["decoys"], main),
     )
 
 
@@ -62,7 +66,7 @@ def _by_pitfall(findings: Sequence[Record]) -> list[tuple[str, list[Record]]]:
     ]
 
 
-# --- fragments and molecules ---
+# --- fragments and examples ---
 
 
 def _fragments(fragments: Sequence[Record], base_rate: float | None) -> dict[str, Any]:
@@ -72,7 +76,7 @@ def _fragments(fragments: Sequence[Record], base_rate: float | None) -> dict[str
         {
             **f,
             "picture": Markup(
-                draw.fragment(
+                _molecules().fragment(
                     f["example"],
                     f["centre"],
                     f["radius"],
@@ -90,54 +94,66 @@ def _fragments(fragments: Sequence[Record], base_rate: float | None) -> dict[str
     return {"axis": scale, "raising": raising, "lowering": lowering, "inexact": any(not f["exact"] for f in rows)}
 
 
-def _molecules(molecules: Sequence[Record], classification: bool) -> dict[str, Any]:
-    """Every molecule on one scale; positives and negatives apart, where there are such."""
-    scale = draw.shared_scale(m["values"] for m in molecules)
-    drawn = [{**m, "picture": Markup(_heat_map(m, scale))} for m in molecules]
-    if classification:
+def _examples(examples: Sequence[Record], main: Record) -> dict[str, Any]:
+    """Every example on one scale; positives and negatives apart, where there are such."""
+    drawn, plural = drawing(main["domain"]), f"{main['example']}s"
+    if drawn is None or not examples:
+        return {"groups": []}
+    scale = shared_scale([e["values"] for e in examples])
+    shown = [
+        {**e, "picture": Markup(_heat_map(e, main, drawn, scale)), "written": drawn.written(e["example"])}
+        for e in examples
+    ]
+    if main["task"] == "classification":
         groups = [
-            ("Held-out positives, from the surest to the most doubtful", [m for m in drawn if (m["label"] or 0) > 0.5]),
+            ("Held-out positives, from the surest to the most doubtful", [e for e in shown if (e["label"] or 0) > 0.5]),
             (
                 "Held-out negatives that the model is most wrong about",
-                [m for m in drawn if not (m["label"] or 0) > 0.5],
+                [e for e in shown if not (e["label"] or 0) > 0.5],
             ),
         ]
     else:
-        groups = [("Held-out molecules", drawn)]
+        groups = [(f"Held-out {plural}", shown)]
     steps = [scale * (2 * k / (SWATCHES - 1) - 1) for k in range(SWATCHES)]
     return {
         "scale": scale,
-        "swatches": [draw.colour(v, scale) for v in steps],
+        "swatches": [colour(v, scale) for v in steps],
         "groups": [(title, members) for title, members in groups if members],
-        "outlined": any(m["true_atoms"] for m in molecules),
+        "marked": any(e["true_parts"] for e in examples),
+        "legend": drawn.LEGEND,
     }
 
 
-def _heat_map(molecule: Record, scale: float) -> str:
-    values = [v for v in molecule["values"] if v is not None]
-    described = f"{molecule['smiles']}, predicted {_number(molecule['prediction'])}"
-    if values:
-        described += f"; atom values from {_number(min(values))} to {_number(max(values))}"
-    if molecule["true_atoms"]:
-        described += f"; the rule names {len(molecule['true_atoms'])} of {len(molecule['values'])} atoms"
-    return draw.heat_map(
-        molecule["smiles"], molecule["values"], scale=scale, outlined=molecule["true_atoms"], describe=described
-    )
+def _heat_map(shown: Record, main: Record, drawn: Drawing, scale: float) -> str:
+    example, values = shown["example"], shown["values"]
+    described = f"{drawn.written(example) or main['example']}, predicted {_number(shown['prediction'])}"
+    if said := strongest(drawn, example, values):
+        described += f"; strongest: {', '.join(f'{name} {_number(value)}' for name, value in said)}"
+    if shown["true_parts"]:
+        described += f"; the rule names {len(shown['true_parts'])} of {len(values)} {main['part']}s"
+    return drawn.heat_map(example, values, scale=scale, outlined=shown["true_parts"], describe=described)
+
+
+def _molecules() -> Any:
+    """Drawn with RDKit, which a report on anything else can do without."""
+    from attar.domains.molecules import draw
+
+    return draw
 
 
 # --- scores ---
 
 
-def _scores(rows: Sequence[Record]) -> list[dict[str, Any]]:
+def _scores(rows: Sequence[Record], main: Record) -> list[dict[str, Any]]:
     """The attribution scores, a table for each data set, by model; the first row is the one the verdict is about."""
-    tables = []
+    tables, by_chance = [], f"random {main['part']}s"
     for data in dict.fromkeys(r["data"] for r in rows):
         mine = [r for r in rows if r["data"] == data]
         known = [r["score"] for r in mine if r["score"] is not None]
         read = [
             {
                 **r,
-                "reading": _reading(r),
+                "reading": _reading(r, by_chance),
                 "best": r["score"] is not None and r["score"] == max(known),
                 "judged": r is rows[0],
                 "error_text": _error(r),
@@ -155,20 +171,20 @@ def _scores(rows: Sequence[Record]) -> list[dict[str, Any]]:
                 "models": [(m, [r for r in read if r["model"] == m]) for m in dict.fromkeys(r["model"] for r in mine)],
                 "rows": read,
                 "beaten": sum(not r["reading"] for r in read),
-                "by_chance": sum(any("random atoms" in said for said in r["reading"]) for r in read),
+                "by_chance": sum(any(by_chance in said for said in r["reading"]) for r in read),
             }
         )
     return tables
 
 
-def _reading(row: Record) -> list[str]:
+def _reading(row: Record, by_chance: str) -> list[str]:
     """What the interval says in words: nothing where the whole of it lies above chance and the trivial control."""
     low, high = row["interval"] or (None, None)
     if row["score"] is None or low is None or high is None:
         return ["not scored"]
     said = []
     if row["chance"] is not None and low <= row["chance"]:
-        said.append("worse than random atoms" if high < row["chance"] else "cannot be told from random atoms")
+        said.append(f"worse than {by_chance}" if high < row["chance"] else f"cannot be told from {by_chance}")
     if row["trivial"] is not None and low <= row["trivial"]:
         said.append("does not beat the trivial control")
     return said
@@ -215,17 +231,20 @@ def _noise(record: Record, classification: bool) -> str:
         chance=record["ladders"]["chance"],
         trivial=judged and judged["trivial"],
         model=place,
+        others=record["ladders"]["worse_models"],
         measure="AUROC" if classification else "R²",
+        part=record["data"][0]["part"],
     )
 
 
-def _decoys(rungs: Sequence[Record]) -> list[dict[str, Any]]:
-    names = dict.fromkeys(r["decoy"] for r in rungs)
+def _decoys(rungs: Sequence[Record], main: Record) -> list[dict[str, Any]]:
+    """Of molecules a decoy is drawn; elsewhere its name says what it is."""
+    names, of_molecules = dict.fromkeys(r["decoy"] for r in rungs), main["domain"] == "molecules"
     return [
         {
             "name": name,
-            "picture": Markup(draw.structure(name, describe=f"The decoy {name}")),
-            "plot": Markup(decoy_ladder([r for r in rungs if r["decoy"] == name], name=name)),
+            "picture": Markup(_molecules().structure(name, describe=f"The decoy {name}")) if of_molecules else "",
+            "plot": Markup(decoy_ladder([r for r in rungs if r["decoy"] == name], name=name, part=main["part"])),
             "planted": max(r["planted"] for r in rungs if r["decoy"] == name),
         }
         for name in names
@@ -254,7 +273,7 @@ class _Axis:
 
 
 def _base_rate(data: Record) -> float | None:
-    return _ratio(data["positives"], data["molecules"])
+    return _ratio(data["positives"], data["examples"])
 
 
 def _ratio(part: float | None, whole: float | None) -> float | None:

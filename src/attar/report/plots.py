@@ -35,11 +35,14 @@ def noise_ladder(
     chance: float | None,
     trivial: float | None,
     model: Mapping[str, Any] | None = None,
+    others: Sequence[Mapping[str, Any]] = (),
     measure: str = "AUROC",
+    part: str = "atom",
 ) -> str:
     """Attribution score against held-out prediction, one dot with its interval per share of turned labels.
 
-    `rungs` have flip, prediction, score and interval; `model` the same but for flip, with a name: its place.
+    `rungs` have flip, prediction, score and interval; `model` the same but for flip, with a name: its place; `others`,
+    made worse in another way, likewise.
     Returns "" where no rung has both numbers.
     """
     known = [r for r in rungs if r["score"] is not None and r["prediction"] is not None]
@@ -63,6 +66,12 @@ def noise_ladder(
                 color=BLUE,
                 bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5},
             )
+        for marker, name in zip("sv^P", dict.fromkeys(r["name"] for r in others), strict=False):
+            mine = [r for r in others if r["name"] == name and None not in (r["prediction"], r["score"])]
+            for r in mine:
+                _interval(axes, r["prediction"], r["interval"], GREY)
+            at, scores = [r["prediction"] for r in mine], [r["score"] for r in mine]
+            axes.plot(at, scores, marker, color=GREY, markersize=6, linestyle="none", label=name)
         place = model if model and None not in (model["prediction"], model["score"]) else None
         if place:
             _interval(axes, place["prediction"], place["interval"], VERMILION, wide=2.2)
@@ -72,7 +81,7 @@ def noise_ladder(
         ends = []
         if chance is not None:
             axes.axhline(chance, color=GREY, linewidth=1.2, linestyle=(0, (4, 3)), zorder=0)
-            ends.append((chance, f"random atoms {chance:.2f}", GREY))
+            ends.append((chance, f"random {part}s {chance:.2f}", GREY))
         if trivial is not None:
             axes.axhline(trivial, color=GREEN, linewidth=1.2, linestyle=(0, (1, 2)), zorder=0)
             ends.append((trivial, f"trivial control {trivial:.2f}", GREEN))
@@ -83,12 +92,14 @@ def noise_ladder(
         axes.set_xlim(left, right)
         axes.set_ylim(min([low, *(y for y, *_ in ends)]) - 0.03, max([high, *(y for y, *_ in ends)]) + 0.02)
         _label_ends(axes, ends, tall=NOISE[1] - 50)
+        if others:
+            axes.legend(loc="upper left", frameon=False, labelcolor=GREY)
         axes.set_xlabel(f"held-out prediction, {measure}")
-        axes.set_ylabel("attribution finds the rule’s atoms, AUROC")
+        axes.set_ylabel(f"attribution finds the rule’s {part}s, AUROC")
         return _svg(figure, _describe_noise(known, measure))
 
 
-def decoy_ladder(rungs: Sequence[Mapping[str, Any]], *, name: str) -> str:
+def decoy_ladder(rungs: Sequence[Mapping[str, Any]], *, name: str, part: str = "atom") -> str:
     """One decoy: prediction (above) and attribution (below) against the share of training positives that carry it."""
     known = sorted(rungs, key=lambda r: r["share"])
     with _style(f"decoy {name}"):
@@ -105,8 +116,8 @@ def decoy_ladder(rungs: Sequence[Mapping[str, Any]], *, name: str) -> str:
         _lines(
             below,
             known,
-            ("decoy_attribution", "decoy’s atoms", VERMILION, "s", "-"),
-            ("rule_attribution", "rule’s atoms", BLUE, "o", "-"),
+            ("decoy_attribution", f"decoy’s {part}s", VERMILION, "s", "-"),
+            ("rule_attribution", f"rule’s {part}s", BLUE, "o", "-"),
             ("decoy_mass", "decoy’s share\nof the mass", GREY, "x", (0, (4, 3))),
         )
         below.set_title("attribution where both are present, AUROC", loc="left", fontsize=12, color=INK)

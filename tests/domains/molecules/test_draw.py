@@ -7,74 +7,14 @@ import pytest
 from rdkit import Chem
 
 from attar.core.errors import InputError
-from attar.domains.molecules.draw import (
-    AGAINST,
-    AROUND,
-    INK,
-    OUTLINE,
-    SUPPORTS,
-    ZERO,
-    colour,
-    fragment,
-    heat_map,
-    shared_scale,
-    structure,
-)
+from attar.core.heat import AGAINST, AROUND, INK, OUTLINE, SUPPORTS, ZERO, colour
+from attar.domains.molecules.draw import fragment, heat_map, structure
 
 
 def discs(svg: str) -> list[tuple[float, float, str]]:
     """Where each atom's disc is, and its colour."""
     found = re.findall(r'<circle cx="([\d.-]+)" cy="([\d.-]+)" r="[\d.]+" fill="(#\w+)">', svg)
     return [(float(x), float(y), paint) for x, y, paint in found]
-
-
-def channels(paint: str) -> list[int]:
-    return [int(paint[k : k + 2], 16) for k in (1, 3, 5)]
-
-
-def luminance(paint: str) -> float:
-    linear = [c / 255 / 12.92 if c <= 10 else ((c / 255 + 0.055) / 1.055) ** 2.4 for c in channels(paint)]
-    return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-
-
-def contrast(one: str, other: str) -> float:
-    high, low = sorted((luminance(one), luminance(other)), reverse=True)
-    return (high + 0.05) / (low + 0.05)
-
-
-# --- the scale ---
-
-
-def test_the_ends_and_the_middle_are_as_the_legend_says() -> None:
-    assert [colour(v, 2.0) for v in (-2.0, 0.0, 2.0)] == [AGAINST, ZERO, SUPPORTS] == [AGAINST, "#ffffff", SUPPORTS]
-    assert [colour(v, 2.0) for v in (-9.0, 9.0)] == [AGAINST, SUPPORTS]
-
-
-def test_warm_supports_and_cool_speaks_against() -> None:
-    red, _, blue = channels(colour(1.0, 2.0))
-    assert red > blue
-    red, _, blue = channels(colour(-1.0, 2.0))
-    assert blue > red
-
-
-def test_opposite_values_are_equally_far_from_white() -> None:
-    for value in (0.1, 0.5, 1.0):
-        for v, end in ((value, SUPPORTS), (-value, AGAINST)):
-            ways = [(255 - a) / (255 - b) for a, b in zip(channels(colour(v, 1.0)), channels(end), strict=True)]
-            assert ways == pytest.approx([value] * 3, abs=0.04)
-
-
-def test_letters_can_be_read_on_every_colour() -> None:
-    assert min(contrast(INK, colour(v, 1.0)) for v in (-1.0, -0.5, 0.0, 0.5, 1.0)) >= 7
-
-
-def test_without_a_scale_all_is_white() -> None:
-    assert shared_scale([]) == shared_scale([[]]) == shared_scale([[0.0], [None]]) == 0.0
-    assert colour(0.0, 0.0) == ZERO
-
-
-def test_the_scale_is_the_largest_of_all() -> None:
-    assert shared_scale([[0.1, -3.0], [2.0, None]]) == 3.0
 
 
 # --- the heat map ---

@@ -8,10 +8,11 @@ on either side of one another: pixels between carry nothing and are not part of 
 
 from functools import lru_cache
 
-from attar.core.named_rules import read_named
+from attar.core.named_rules import read_named, read_named_sum
 from attar.core.rule import Rule
 from attar.core.scene import Ground, Scene, Thing, gap
 from attar.core.scene_truth import GROUND, SceneFinder, Vocabulary, Words
+from attar.core.weighted_sum import WeightedSum
 from attar.domains.images.picture import ACROSS, BACKDROPS, CENTRE, COLOURS, OUTER, SHAPES, TEXTURES, Backdrop
 
 MOST_WORDS = 3  # of a group that an editor proposes
@@ -38,6 +39,12 @@ RULES = {
 """From easy to hard: a colour; two of them; a texture beside a colour; a number of shapes; a colour but not on snow;
 two colours side by side. What a shape is, is the hardest to learn from few pictures."""
 
+SUMS = {
+    "red-less-blue": '1*count("red") - 1*count("blue")',
+    "checked-on-snow": '1.5*count("checked") - 1*count("yellow") + 1*has("snow background")',
+}
+"""Truths that are numbers: colours for and against; a texture and a colour, and the ground under all of them."""
+
 
 @lru_cache(maxsize=4096)
 def read_motif(text: str) -> Words:
@@ -59,8 +66,14 @@ def describe(one: Thing | Ground) -> tuple[str, ...]:
 
 
 FINDER = SceneFinder(read_motif, pixels_between)
+_BLANK = Scene(Backdrop(grid=(1, 1), seed=0, kind="sky"))
 
 
 def read_rule(text: str) -> Rule:
     """A rule by its name in `RULES`, or from its text. Raises: InputError for what is no rule about pictures."""
-    return read_named(text, RULES, FINDER, Scene(Backdrop(grid=(1, 1), seed=0, kind="sky")))
+    return read_named(text, RULES, FINDER, _BLANK)
+
+
+def read_sum(text: str) -> WeightedSum:
+    """A weighted sum by its name in `SUMS`, or from its text. Raises: InputError for what is no sum about pictures."""
+    return read_named_sum(text, SUMS, FINDER, _BLANK)

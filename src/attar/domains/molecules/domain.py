@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from attar.core.motif import Motif
 from attar.core.rule import Match, Path, Rule
+from attar.core.weighted_sum import WeightedSum
 from attar.domains.molecules.control import trivial_atoms
 from attar.domains.molecules.edit import MoleculeEditor
 from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.split import properties
-from attar.domains.molecules.truth import SmartsFinder, read_rule
+from attar.domains.molecules.truth import SmartsFinder, read_rule, read_sum
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,10 @@ class MoleculeFinder:
 class Molecules:
     """See `attar.core.domain.Domain`."""
 
-    name: str = "molecules"
-    example: str = "molecule"
-    part: str = "atom"
+    name: ClassVar[str] = "molecules"
+    example: ClassVar[str] = "molecule"
+    part: ClassVar[str] = "atom"
+    control: ClassVar[str] = "heteroatoms and unsaturated atoms"
 
     @property
     def finder(self) -> MoleculeFinder:
@@ -44,6 +47,9 @@ class Molecules:
     def read_rule(self, text: str) -> Rule:
         return read_rule(text)
 
+    def read_sum(self, text: str) -> WeightedSum:
+        return read_sum(text)
+
     def size(self, example: Molecule) -> int:
         return example.size
 
@@ -54,4 +60,7 @@ class Molecules:
         return properties(examples)
 
     def key(self, example: Molecule) -> str:
+        return example.smiles
+
+    def as_json(self, example: Molecule) -> str:
         return example.smiles

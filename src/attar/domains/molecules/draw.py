@@ -1,15 +1,11 @@
-"""Molecules as pictures: SVG that stands in any page, atoms coloured on one scale.
+"""Molecules as pictures, atoms coloured on one scale.
 
-One convention in every picture: warm supports the target, cool speaks against it, white is 0, and the ends of
-the scale lie equally far from it. A dark outline holds the atoms that the rule names; the colour is what the
-model's attribution says.
+A dark outline holds the atoms that the rule names; the colour is what the model's attribution says.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
-from itertools import pairwise
 
 import numpy as np
 from rdkit import Chem
@@ -17,24 +13,13 @@ from rdkit.Chem import rdDepictor
 from rdkit.Chem.Draw import rdMolDraw2D
 
 from attar.core.errors import InputError
+from attar.core.heat import AROUND, INK, OUTLINE, ZERO, Legend, colour
+from attar.core.svg import Box, signed, svg
 from attar.domains.molecules.molecule import Molecule
 
-AGAINST, ZERO, SUPPORTS = "#5aa5da", "#ffffff", "#f08a4b"  # black letters keep a contrast of 7 on both ends
-INK, OUTLINE, AROUND = "#111111", "#1f2937", "#a3a9b3"
+LEGEND = Legend(wide=260, mark="outline", marked="The line holds the atoms that the rule names.")
 BOND = 26.0  # pixels; smaller where a molecule would not fit
 DISC, BAND = 0.36, 0.46  # radii of an atom's disc and of the outline around it, in bonds
-
-
-def colour(value: float, scale: float) -> str:
-    """A value's colour, linear from white at 0 to the full colour at ±scale and beyond; white where scale is 0."""
-    strength = 0.0 if scale == 0 else min(1.0, abs(value) / scale)
-    mixed = zip(_channels(ZERO), _channels(SUPPORTS if value > 0 else AGAINST), strict=True)
-    return "#" + "".join(f"{round(zero + strength * (full - zero)):02x}" for zero, full in mixed)
-
-
-def shared_scale(values: Iterable[Sequence[float | None]]) -> float:
-    """The largest distance from 0 among all atoms of all molecules: one symmetric scale for pictures side by side."""
-    return max((abs(v) for each in values for v in each if v is not None), default=0.0)
 
 
 def heat_map(
@@ -44,7 +29,7 @@ def heat_map(
     scale: float,
     outlined: Collection[int] = (),
     describe: str = "",
-    width: int = 260,
+    width: int = LEGEND.wide,
     height: int = 190,
 ) -> str:
     """The molecule with a disc on every atom in the colour of its value, and the `outlined` atoms held in a line.
@@ -63,11 +48,11 @@ def heat_map(
     ]
     discs = [
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{DISC * bond:.1f}" fill="{colour(v, scale)}">'
-        f"<title>{mol.GetAtomWithIdx(i).GetSymbol()}, atom {i}: {_signed(v)}</title></circle>"
+        f"<title>{_named(mol, i)}: {signed(v)}</title></circle>"
         for i, ((x, y), v) in enumerate(zip(at, values, strict=True))
         if v is not None
     ]
-    return _svg([*band, *discs, *(line.path for line in lines)], (0, 0, width, height), describe or smiles)
+    return svg([*band, *discs, *(line.path for line in lines)], (0, 0, width, height), describe or smiles)
 
 
 def fragment(smiles: str, centre: int, radius: int, *, supports: bool = True, describe: str = "") -> str:
@@ -91,14 +76,27 @@ def fragment(smiles: str, centre: int, radius: int, *, supports: bool = True, de
             paths.append(line.path.replace(INK, AROUND))
         elif line.bond is not None and line.atoms & shown:
             paths.append(line.path.replace(INK, AROUND).replace("/>", ' stroke-dasharray="1 4"/>'))
-    return _svg(paths, _window([at[i] for i in shown], margin=0.75 * BOND), describe or smiles)
+    return svg(paths, _window([at[i] for i in shown], margin=0.75 * BOND), describe or smiles)
 
 
 def structure(smiles: str, *, describe: str = "") -> str:
     """The bare drawing; `*` is where it is attached."""
     mol = Molecule.of(smiles).mol
     lines, _, size = _drawn(mol, -1, -1)
-    return _svg([line.path for line in lines], (0, 0, *size), describe or smiles)
+    return svg([line.path for line in lines], (0, 0, *size), describe or smiles)
+
+
+def written(smiles: str) -> str:
+    """What may be copied."""
+    return smiles
+
+
+def part_name(smiles: str, atom: int) -> str:
+    return _named(Molecule.of(smiles).mol, atom)
+
+
+def _named(mol: Chem.Mol, atom: int) -> str:
+    return f"{mol.GetAtomWithIdx(atom).GetSymbol()}, atom {atom}"
 
 
 Point = tuple[float, float]
@@ -184,23 +182,7 @@ def _bond_length(mol: Chem.Mol, at: list[Point]) -> float:
     return min(lengths, default=BOND)
 
 
-def _window(points: Sequence[Point], *, margin: float) -> tuple[float, float, float, float]:
+def _window(points: Sequence[Point], *, margin: float) -> Box:
     left, right = min(x for x, _ in points) - margin, max(x for x, _ in points) + margin
     top, bottom = min(y for _, y in points) - margin, max(y for _, y in points) + margin
     return left, top, right - left, bottom - top
-
-
-def _svg(parts: Iterable[str], box: tuple[float, float, float, float], describe: str) -> str:
-    x, y, width, height = box
-    return (
-        f'<svg role="img" aria-label="{escape(describe)}" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="{x:.1f} {y:.1f} {width:.1f} {height:.1f}">{"".join(parts)}</svg>'
-    )
-
-
-def _channels(paint: str) -> tuple[int, ...]:
-    return tuple(int(paint[a:b], 16) for a, b in pairwise((1, 3, 5, 7)))
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")

@@ -40,6 +40,7 @@ class MoleculeTable:
     input_column: str
     label_column: str | None
     notes: tuple[Note, ...]
+    split_column: str | None = None
 
     def __len__(self) -> int:
         return len(self.smiles)
@@ -52,12 +53,14 @@ def read_molecules(
     label: str | None = None,
     split: str | None = None,
     skip_bad: bool = False,
+    numbers: bool = False,
 ) -> MoleculeTable:
     """Read CSV, TSV, semicolons, Parquet, SDF or SMI (the text ones also as .gz).
 
     `input` names the column of SMILES (found when not given; an SDF carries its structures), `label` the
     column to learn, `split` a column such as train/test. What was left out, and why, is in `notes`; `clean`
-    says what a clean molecule is. Two label values make a classification, ten or more numbers a regression.
+    says what a clean molecule is. Two label values make a classification, ten or more numbers a regression;
+    where labels are known to be `numbers`, three of them do.
 
     Raises InputError, in one line, for a file, a column, labels or molecules that cannot be used; unreadable
     SMILES are noted, and an error only from one in five on, unless `skip_bad`.
@@ -71,7 +74,7 @@ def read_molecules(
     found = None
     if label_column is not None:
         texts = table.columns[label_column]
-        found = read_labels(texts, column=label_column, rows=list(table.rows), noun=table.noun)
+        found = read_labels(texts, column=label_column, rows=list(table.rows), noun=table.noun, numbers=numbers)
         used = ~np.isnan(found.values)
         notes = (*notes, *found.notes)
     parts = None
@@ -102,6 +105,7 @@ def read_molecules(
         input_column=input_column,
         label_column=label_column,
         notes=(*notes, *cleaned.notes),
+        split_column=split_column,
     )
     _refuse_too_few(molecules, read=len(table), noun=table.noun)
     return molecules

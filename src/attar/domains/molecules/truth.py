@@ -15,6 +15,7 @@ from rdkit.Chem import rdMolDescriptors
 from attar.core.errors import InputError
 from attar.core.motif import AnyOf, Motif, alternatives, quoted
 from attar.core.rule import Match, Path, Rule, motifs
+from attar.core.weighted_sum import WeightedSum
 
 Atoms = frozenset[int]
 MOST_FOUND = 100_000  # matches, or chains of one length, in one molecule
@@ -183,11 +184,27 @@ def read_rule(text: str) -> Rule:
         names = ", ".join(NAMED_RULES)
         raise InputError(f'No rule is named {text.strip()}: there are {names}, or a text such as has("c1ccccc1").')
     rule = parse_rule(text)
-    for motif in motifs(rule):
+    _refuse_unread(motifs(rule))
+    return rule
+
+
+def read_sum(text: str) -> WeightedSum:
+    """A weighted sum from its text with SMARTS as motifs; `count("[OX2H]")` counts matches over other atoms.
+
+    Raises: InputError for a text that is no sum, and a SMARTS that RDKit cannot read.
+    """
+    from attar.core.rule_text import parse_sum
+
+    total = parse_sum(text)
+    _refuse_unread(motif for term in total.terms for motif in motifs(term.condition))
+    return total
+
+
+def _refuse_unread(asked: Iterable[Motif]) -> None:
+    for motif in asked:
         for smarts in (motif.text, motif.grow):
             if smarts is not None:
                 _pattern(smarts)
-    return rule
 
 
 def crippen_contributions(molecule: Chem.Mol) -> np.ndarray:

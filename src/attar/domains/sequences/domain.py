@@ -11,10 +11,11 @@ import torch
 
 from attar.core.errors import InputError
 from attar.core.inputs import Tensors
-from attar.core.named_rules import read_named
+from attar.core.named_rules import read_named, read_named_sum
 from attar.core.note import shortened
 from attar.core.rule import Rule, motifs
 from attar.core.rule_text import parse_rule
+from attar.core.weighted_sum import WeightedSum
 from attar.domains.sequences.control import trivial_places
 from attar.domains.sequences.edit import DnaPlanter, KmerEditor
 from attar.domains.sequences.iupac import LETTERS
@@ -30,6 +31,12 @@ RULES = {
 }
 """From easy to hard; the motifs are the textbook ones of the TATA box, GATA, AP-1, CAAT, E-box and SP1."""
 
+SUMS = {
+    "motif-scores": '2*count("TATAWAW") - 1*count("CACGTG")',
+    "activators-and-repressor": '1.5*count("WGATAAG") + 1*has("CCAAT +-") - 2*count("TGASTCA") + 0.5',
+}
+"""Truths that are numbers, of the same motifs: one for and one against; on either strand, once or for every match."""
+
 
 @dataclass(frozen=True)
 class Sequences:
@@ -39,6 +46,7 @@ class Sequences:
     name: ClassVar[str] = "sequences"
     example: ClassVar[str] = "sequence"
     part: ClassVar[str] = "position"
+    control: ClassVar[str] = "positions whose surroundings are unusual in their share of G and C"
 
     @property
     def finder(self) -> DnaFinder:
@@ -58,8 +66,15 @@ class Sequences:
     def rules(self) -> Mapping[str, str]:
         return RULES
 
+    @property
+    def sums(self) -> Mapping[str, str]:
+        return SUMS
+
     def read_rule(self, text: str) -> Rule:
         return read_named(text, RULES, self.finder, "")
+
+    def read_sum(self, text: str) -> WeightedSum:
+        return read_named_sum(text, SUMS, self.finder, "")
 
     def size(self, example: str) -> int:
         return len(example)
@@ -82,6 +97,9 @@ class Sequences:
         }
 
     def key(self, example: str) -> str:
+        return example
+
+    def as_json(self, example: str) -> str:
         return example
 
     def encode(self, examples: Sequence[str]) -> Tensors:

@@ -3,16 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from attar.core.errors import InputError
 from attar.core.inputs import Tensors
-from attar.core.named_rules import read_named
+from attar.core.named_rules import read_named, read_named_sum
 from attar.core.planting import PlantedEditor
 from attar.core.rule import Rule
+from attar.core.weighted_sum import WeightedSum
 from attar.domains.tables.columns import CODES, Columns
 from attar.domains.tables.control import trivial_columns
 from attar.domains.tables.edit import RowPlanter
@@ -29,6 +30,12 @@ RULES = {
 """From easy to hard: by one column, by several, by columns none of which says anything alone. None has a `not`, which
 names no part: of a column that is always there the condition that must hold can be written."""
 
+SUMS = {
+    "points": '2*has("x1 > 0.5") - 1.5*has("x4 <= 0") + 1*has("x12 >= 1")',
+    "points-together": '1*has("x1 * x4 > 0") - 2*has("0.2 < x7 <= 1.5") + 1',
+}
+"""Truths that are numbers, as points on a score card: for single columns; for two together, less an interval."""
+
 
 @dataclass(frozen=True)
 class Tables:
@@ -42,6 +49,7 @@ class Tables:
     name: ClassVar[str] = "tables"
     example: ClassVar[str] = "row"
     part: ClassVar[str] = "column"
+    control: ClassVar[str] = "unusual numbers"
 
     @cached_property
     def layout(self) -> Columns:
@@ -68,8 +76,15 @@ class Tables:
     def rules(self) -> Mapping[str, str]:
         return RULES
 
+    @property
+    def sums(self) -> Mapping[str, str]:
+        return SUMS
+
     def read_rule(self, text: str) -> Rule:
         return read_named(text, RULES, self.finder, (0.0,) * self.columns)
+
+    def read_sum(self, text: str) -> WeightedSum:
+        return read_named_sum(text, SUMS, self.finder, (0.0,) * self.columns)
 
     def size(self, example: Row) -> int:
         return len(example)
@@ -85,6 +100,11 @@ class Tables:
 
     def key(self, example: Row) -> str:
         return " ".join(map(repr, map(float, example)))
+
+    def as_json(self, example: Row) -> list[dict[str, Any]]:
+        """Each `column` with its `value` and `unit`."""
+        cells = zip(self.layout.names, example, self.layout.units, strict=True)
+        return [{"column": name, "value": float(value), "unit": unit} for name, value, unit in cells]
 
     def encode(self, examples: Sequence[Row]) -> Tensors:
         """The numbers as they are, `Float[Tensor, "examples columns"]`, with the names of the columns.

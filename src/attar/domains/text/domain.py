@@ -10,9 +10,10 @@ import torch
 
 from attar.core.errors import InputError
 from attar.core.inputs import Tensors
-from attar.core.named_rules import read_named
+from attar.core.named_rules import read_named, read_named_sum
 from attar.core.rule import Rule, motifs
 from attar.core.rule_text import parse_rule
+from attar.core.weighted_sum import WeightedSum
 from attar.domains.text.control import trivial_words
 from attar.domains.text.edit import TextPlanter, WordEditor
 from attar.domains.text.pattern import clauses
@@ -29,6 +30,12 @@ RULES = {
 }
 """From easy to hard. "red" is more than a word: other things are red too, and the colour is something else."""
 
+SUMS = {
+    "complaints": '2*count("{very|so} rough") + 1*count("is ugly") - 1.5*has("colour: red")',
+    "denied-and-cheap": '1*count("{is|looks} {not|never} {soft|nice|sturdy}") - 2*has("cheap") + 3',
+}
+"""Truths that are numbers: words for and against; a turn that counts every time, and a word that counts once."""
+
 
 @dataclass(frozen=True)
 class Texts:
@@ -38,6 +45,7 @@ class Texts:
     name: ClassVar[str] = "texts"
     example: ClassVar[str] = "text"
     part: ClassVar[str] = "word"
+    control: ClassVar[str] = "rare words"
 
     @property
     def finder(self) -> TextFinder:
@@ -57,8 +65,15 @@ class Texts:
     def rules(self) -> Mapping[str, str]:
         return RULES
 
+    @property
+    def sums(self) -> Mapping[str, str]:
+        return SUMS
+
     def read_rule(self, text: str) -> Rule:
         return read_named(text, RULES, self.finder, ())
+
+    def read_sum(self, text: str) -> WeightedSum:
+        return read_named_sum(text, SUMS, self.finder, ())
 
     def size(self, example: Text) -> int:
         return len(example)
@@ -78,6 +93,9 @@ class Texts:
 
     def key(self, example: Text) -> str:
         return " ".join(word for word in example if word != PAD)
+
+    def as_json(self, example: Text) -> list[str]:
+        return list(example)
 
     def encode(self, examples: Sequence[Text]) -> Tensors:
         """One-hot, `Float[Tensor, "examples words tokens"]` in the order of `WORDS`; `PAD` is zeros.

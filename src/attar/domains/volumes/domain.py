@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,9 +13,11 @@ from attar.core.rule import Rule
 from attar.core.scene import Scene
 from attar.core.scene_edit import SceneEditor, ScenePlanter
 from attar.core.scene_truth import SceneFinder
+from attar.core.weighted_sum import WeightedSum
 from attar.domains.volumes.control import local_contrast
+from attar.domains.volumes.draw import as_json
 from attar.domains.volumes.perturb import VolumeMaker
-from attar.domains.volumes.truth import FINDER, RULES, describe, read_rule
+from attar.domains.volumes.truth import FINDER, RULES, SUMS, describe, read_rule, read_sum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +27,10 @@ class Volumes:
     side: int = 16
     fewest: int = 4
     most: int = 6
-    name: str = "volumes"
-    example: str = "volume"
-    part: str = "voxel"
+    name: ClassVar[str] = "volumes"
+    example: ClassVar[str] = "volume"
+    part: ClassVar[str] = "voxel"
+    control: ClassVar[str] = "voxels that stand out from those around them"
 
     @property
     def finder(self) -> SceneFinder:
@@ -44,8 +48,15 @@ class Volumes:
     def rules(self) -> Mapping[str, str]:
         return RULES
 
+    @property
+    def sums(self) -> Mapping[str, str]:
+        return SUMS
+
     def read_rule(self, text: str) -> Rule:
         return read_rule(text)
+
+    def read_sum(self, text: str) -> WeightedSum:
+        return read_sum(text)
 
     def size(self, example: Scene) -> int:
         return example.size
@@ -64,6 +75,9 @@ class Volumes:
 
     def key(self, example: Scene) -> str:
         return sha256(example.array.tobytes()).hexdigest()
+
+    def as_json(self, example: Scene) -> dict[str, Any]:
+        return as_json(example)
 
     def encode(self, examples: Sequence[Scene]) -> Tensors:
         """`Float[Tensor, "examples channels depth height width"]`, one channel."""

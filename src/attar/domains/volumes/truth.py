@@ -7,10 +7,11 @@ carry nothing and are not part of the match.
 
 from functools import lru_cache
 
-from attar.core.named_rules import read_named
+from attar.core.named_rules import read_named, read_named_sum
 from attar.core.rule import Rule
 from attar.core.scene import Ground, Scene, Thing, gap
 from attar.core.scene_truth import SceneFinder, Vocabulary, Words
+from attar.core.weighted_sum import WeightedSum
 from attar.domains.volumes.volume import BODIES, ENDS, EXTENTS, TONES, Field
 
 MOST_WORDS = 3  # of a group that an editor proposes
@@ -37,6 +38,12 @@ RULES = {
 """From easy to hard: a body; one of two; two together; a number; one without the other; two close to one another. Blobs
 are told from shells by what is inside them, which is harder still."""
 
+SUMS = {
+    "plates-less-rods": '1*count("bright plate") - 1*count("dark rod")',
+    "three-bodies": '1.5*count("bright rod") - 1*count("dark plate") + 0.5*has("bright shell")',
+}
+"""Truths that are numbers: bodies for and against; and one that counts once, told from others by what is inside it."""
+
 
 @lru_cache(maxsize=4096)
 def read_motif(text: str) -> Words:
@@ -58,8 +65,14 @@ def describe(one: Thing | Ground) -> tuple[str, ...]:
 
 
 FINDER = SceneFinder(read_motif, voxels_between)
+_BLANK = Scene(Field(grid=(1, 1, 1), seed=0))
 
 
 def read_rule(text: str) -> Rule:
     """A rule by its name in `RULES`, or from its text. Raises: InputError for what is no rule about volumes."""
-    return read_named(text, RULES, FINDER, Scene(Field(grid=(1, 1, 1), seed=0)))
+    return read_named(text, RULES, FINDER, _BLANK)
+
+
+def read_sum(text: str) -> WeightedSum:
+    """A weighted sum by its name in `SUMS`, or from its text. Raises: InputError for what is no sum about volumes."""
+    return read_named_sum(text, SUMS, FINDER, _BLANK)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -12,9 +13,11 @@ from attar.core.rule import Rule
 from attar.core.scene import Scene
 from attar.core.scene_edit import SceneEditor, ScenePlanter
 from attar.core.scene_truth import SceneFinder
+from attar.core.weighted_sum import WeightedSum
 from attar.domains.waveforms.control import local_energy
+from attar.domains.waveforms.draw import as_json
 from attar.domains.waveforms.perturb import SignalMaker
-from attar.domains.waveforms.truth import FINDER, RULES, describe, read_rule
+from attar.domains.waveforms.truth import FINDER, RULES, SUMS, describe, read_rule, read_sum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +31,10 @@ class Waveforms:
     rate: float = 128.0
     fewest: int = 4
     most: int = 5
-    name: str = "waveforms"
-    example: str = "signal"
-    part: str = "sample"
+    name: ClassVar[str] = "waveforms"
+    example: ClassVar[str] = "signal"
+    part: ClassVar[str] = "sample"
+    control: ClassVar[str] = "samples where much moves at once"
 
     @property
     def finder(self) -> SceneFinder:
@@ -50,8 +54,15 @@ class Waveforms:
     def rules(self) -> Mapping[str, str]:
         return RULES
 
+    @property
+    def sums(self) -> Mapping[str, str]:
+        return SUMS
+
     def read_rule(self, text: str) -> Rule:
         return read_rule(text)
+
+    def read_sum(self, text: str) -> WeightedSum:
+        return read_sum(text)
 
     def size(self, example: Scene) -> int:
         return example.size
@@ -71,6 +82,9 @@ class Waveforms:
 
     def key(self, example: Scene) -> str:
         return sha256(example.array.tobytes()).hexdigest()
+
+    def as_json(self, example: Scene) -> dict[str, Any]:
+        return as_json(example, self.rate)
 
     def encode(self, examples: Sequence[Scene]) -> Tensors:
         """`Float[Tensor, "examples channels samples"]`, one channel."""

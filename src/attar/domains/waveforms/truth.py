@@ -14,10 +14,11 @@ from itertools import pairwise
 
 from attar.core.errors import InputError
 from attar.core.motif import quoted
-from attar.core.named_rules import read_named
+from attar.core.named_rules import read_named, read_named_sum
 from attar.core.rule import Rule
 from attar.core.scene import Ground, Scene, Thing
 from attar.core.scene_truth import SceneFinder, Vocabulary, Words
+from attar.core.weighted_sum import WeightedSum
 from attar.domains.waveforms.signal import BANDS, LOUDNESS, Event, Recording
 
 VOCABULARY = Vocabulary({"event": tuple(LOUDNESS), "direction": ("up", "down")})
@@ -34,6 +35,12 @@ RULES = {
 }
 """From easy to hard: a shape; one of two; two together; a number; a shape in the second half without another; two in
 order and close to one another."""
+
+SUMS = {
+    "bumps-less-steps": '1.5*count("bump up") - 1*count("step down")',
+    "slow-and-rising": '2*count("burst 8..14") - 1*count("chirp up") + 0.5*has("step up @ 1..2")',
+}
+"""Truths that are numbers: shapes for and against; bursts of a band, chirps, and one late step."""
 
 _MOTIF = re.compile(r"(?P<words>[^\d@]*?)\s*(?P<band>\d[^@]*?)?\s*(?:@\s*(?P<window>.*?))?\s*")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\.\.(\d+(?:\.\d+)?)")
@@ -106,8 +113,14 @@ def describe(one: Thing | Ground) -> Iterator[str]:
 
 
 FINDER = SceneFinder(read_motif, silence)
+_BLANK = Scene(Recording(grid=(2,), seed=0, rate=1.0))
 
 
 def read_rule(text: str) -> Rule:
     """A rule by its name in `RULES`, or from its text. Raises: InputError for what is no rule about signals."""
-    return read_named(text, RULES, FINDER, Scene(Recording(grid=(2,), seed=0, rate=1.0)))
+    return read_named(text, RULES, FINDER, _BLANK)
+
+
+def read_sum(text: str) -> WeightedSum:
+    """A weighted sum by its name in `SUMS`, or from its text. Raises: InputError for what is no sum about signals."""
+    return read_named_sum(text, SUMS, FINDER, _BLANK)

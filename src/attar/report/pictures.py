@@ -1,0 +1,47 @@
+"""Which drawing belongs to which domain; only that of the record's own is imported."""
+
+from collections.abc import Collection, Sequence
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from attar.core.heat import Legend
+
+DRAWN = {
+    "molecules": "attar.domains.molecules.draw",
+    "images": "attar.domains.images.draw",
+    "sequences": "attar.domains.sequences.draw",
+    "waveforms": "attar.domains.waveforms.draw",
+    "volumes": "attar.domains.volumes.draw",
+    "tables": "attar.domains.tables.draw",
+    "texts": "attar.domains.text.draw",
+}
+STRONGEST = 3  # parts that a screen reader is told by name
+
+
+class Drawing(Protocol):
+    """A domain's `draw` module. An example is as its domain's `as_json` says."""
+
+    LEGEND: Legend
+
+    def heat_map(
+        self, example: Any, values: Sequence[float], *, scale: float, outlined: Collection[int], describe: str
+    ) -> str:
+        """The example as SVG, its parts in the colours of their values, the `outlined` ones marked."""
+        ...
+
+    def part_name(self, example: Any, part: int, /) -> str: ...
+
+    def written(self, example: Any, /) -> str:
+        """The example as text that can be copied; "" where there is none."""
+        ...
+
+
+def drawing(domain: str) -> Drawing | None:
+    """None for a domain that nobody draws."""
+    return cast(Drawing, import_module(DRAWN[domain])) if domain in DRAWN else None
+
+
+def strongest(drawn: Drawing, example: Any, values: Sequence[float | None]) -> list[tuple[str, float]]:
+    """The parts farthest from 0, by name."""
+    known = sorted(((v, k) for k, v in enumerate(values) if v), key=lambda pair: -abs(pair[0]))
+    return [(drawn.part_name(example, k), v) for v, k in known[:STRONGEST]]
