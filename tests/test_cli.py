@@ -171,7 +171,6 @@ MADE = ("audit", "tables", "--rule", "threshold")
     [
         (("audit", "tables"), "same-sign"),  # names the rules there are
         (("audit", "tables", "--rule", "x1"), "x1"),
-        (("audit", "tables", "--rule", "points"), "attar bench"),
         (("audit", "rose", "--count", "100"), "leave out --count"),
         ((*MADE, "--label", "rose", "--radius", "2"), "leave out --label, --radius"),
         ((*MADE, "--skip-bad"), "leave out --skip-bad"),

@@ -114,7 +114,9 @@ def audit(
         if path is not None:
             check_writable(path)
     from attar.audit.plan import GivenPlan, Plan
+    from attar.core.rule_text import says_sum
 
+    counts = counts or (rule is not None and says_sum(rule))  # a sum has a term's weight for every match
     written = _written(context)
     named = None if methods is None else _listed(methods)
     if data in DOMAINS[1:]:
@@ -412,15 +414,19 @@ def _task(
     seed: int,
     skip_bad: bool,
 ) -> "Task":
+    from attar.core.rule_text import says_sum
     from attar.domains.molecules.read import read_molecules
-    from attar.domains.molecules.truth import read_rule
-    from attar.experiments.molecule_task import from_table
+    from attar.domains.molecules.truth import read_rule, read_sum
+    from attar.experiments.molecule_task import explained_by_sum, from_table
 
-    known = None if rule is None else read_rule(rule)
+    total = read_sum(rule) if rule is not None and says_sum(rule) else None
+    known = None if rule is None or total is not None else read_rule(rule)
     if label is None:
         raise InputError("no label: name the column to explain with --label (the file's columns are in its first line)")
-    table = read_molecules(data, input=input, label=label, split=split, skip_bad=skip_bad)
-    return from_table(table, rule=known, rule_name=rule, seed=seed)
+    options = {"input": input, "label": label, "split": split, "skip_bad": skip_bad}
+    table = read_molecules(data, **options, numbers=total is not None)
+    task = from_table(table, rule=known, rule_name=rule, seed=seed)
+    return task if total is None or rule is None else explained_by_sum(task, total, rule)
 
 
 def _made(

@@ -27,11 +27,12 @@ from attar.audit.verdict import sentences, verdict
 from attar.core.note import Note
 from attar.domains.molecules.domain import Molecules
 from attar.domains.molecules.molecule import Molecule
-from attar.domains.molecules.truth import read_rule
+from attar.domains.molecules.truth import read_rule, read_sum
 from attar.evaluation.accuracy import Accuracy
 from attar.evaluation.intervals import Interval
 from attar.evaluation.score import Intervals, Score
 from attar.experiments.fragments import Fragment
+from attar.experiments.sum_truth import SumTruth
 from attar.experiments.task import Task
 from attar.pitfalls.imperfect_model import Rung
 from attar.pitfalls.mend import Mended
@@ -328,6 +329,48 @@ def test_how_much_of_the_label_the_rule_explains() -> None:
     assert (whole.status, part.status) == ("ok", "caution")
     assert "50% of them have the label (lift 1.5), and it covers 50%" in part.evidence
     assert rule_finding(task([1, 0, 1, 0, 0, 0], rule=None)) is None
+
+
+def of_oxygens(slope: float = 1.0) -> Task:
+    """Numbers that are so many for each oxygen; 0.3 of something else on one molecule if the slope is not 1."""
+    question = task([1, 1, 0, 0, 0, 0], rule=None)
+    total = read_sum('count("[OX2]") + 2 * count("[#7]")')
+    truth = SumTruth(total, question.domain)
+    labels = np.array([truth(m).sum() for m in question.examples])
+    labels[0] += 3 * (1 - slope)
+    return replace(question, task="regression", labels=labels, contributions=truth)
+
+
+def test_a_sum_is_judged_as_a_rule_is() -> None:
+    whole, part = rule_finding(of_oxygens()), rule_finding(of_oxygens(-2.0))
+    assert whole is not None
+    assert part is not None
+    assert (whole.status, part.status) == ("ok", "caution")
+    assert "100% of the label's variance" in whole.evidence
+    assert of_oxygens().accounted == pytest.approx(1.0)
+    assert of_oxygens(-2.0).accounted < 0.98
+    score = Interval(0.5, 0.4, 0.6, 100)
+    found = attribution_finding(of_oxygens(), "glm", "occlusion", score, -0.001, -0.1, ("occlusion on glm", score), 1)
+    assert (
+        "ranks atoms by what they contribute with Kendall's τ 0.50 [0.40, 0.60] (n = 100; chance 0.00, "
+        in found.evidence
+    )
+    assert found.status == "ok"
+    turned = Interval(-0.5, -0.6, -0.4, 100)
+    said = attribution_finding(of_oxygens(), "glm", "cam", turned, 0.0, -0.1, ("cam on glm", turned), 1)
+    assert (said.status, "what adds is said to take away" in said.evidence) == ("distrust", True)
+
+
+def test_outside_a_sum_that_is_the_label_it_may_be_taken_for_what_contributes() -> None:
+    (found,) = shortcut_findings(of_oxygens(), [shortcut()])
+    assert found.status == "caution"
+    assert "outside the rule's atoms" in found.evidence
+    assert "It contributes nothing itself" in found.evidence
+    (overtaken,) = shortcut_findings(of_oxygens(), [shortcut(on_negatives=0.4)])
+    assert overtaken.status == "distrust"
+    (undecided,) = shortcut_findings(of_oxygens(-2.0), [shortcut()])
+    assert undecided.status == "caution"
+    assert "The rule does not decide this label" in undecided.evidence
 
 
 def fragment(*members: str) -> Fragment:

@@ -184,6 +184,7 @@ def full() -> dict[str, Any]:
                 "test": 100,
                 "rule": 'has("[OX2H]") and count("c1ccccc1") >= 1 and not has("[<3]")',
                 "rule_name": "<rose>",
+                "truth": "rule",
                 "follow_rule": 99,
                 "notes": [{"name": "duplicates", "count": 3, "sentence": "3 rows <came> twice."}],
             },
@@ -197,6 +198,7 @@ def full() -> dict[str, Any]:
                 "test": 3,
                 "rule": None,
                 "rule_name": None,
+                "truth": None,
                 "follow_rule": 0,
                 "notes": [],
             },
@@ -234,6 +236,7 @@ def least() -> dict[str, Any]:
                 "test": 10,
                 "rule": None,
                 "rule_name": None,
+                "truth": None,
                 "follow_rule": 0,
                 "notes": [],
             }

@@ -333,6 +333,16 @@ def test_a_hostile_name_of_a_model_is_escaped_in_the_plot_too() -> None:
     assert "<u>&" not in audit_page(record)
 
 
+def test_a_sum_is_scored_by_tau_and_d() -> None:
+    record = full()
+    assert "Kendall" not in audit_page(record)
+    record["data"][0]["truth"] = "contributions"
+    page = audit_page(record)
+    assert "Kendall’s τ-b" in page
+    assert "attribution ranks atoms as they contribute, τ" in page
+    assert "AUROC against the best of the legal answers" not in page
+
+
 # --- the plots ---
 
 

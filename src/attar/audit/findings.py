@@ -124,11 +124,16 @@ def attribution_finding(
     best: tuple[str, Interval],
     pairs: int,
 ) -> Finding:
-    """Does the attribution find the parts of the rule, better than chance and than a score that saw no model?"""
+    """Does the attribution find the parts of the rule, or rank parts as they contribute, better than chance and than a
+    score that saw no model?"""
     parts = f"{task.domain.part}s"
+    measured = f"finds the rule's {parts} with AUROC"
+    turned = f"to this model the rule's {parts} speak against the label"
+    if task.contributions is not None:
+        measured, turned = f"ranks {parts} by what they contribute with Kendall's τ", "what adds is said to take away"
     if score.high < by_chance:
         status: Status = "distrust"
-        said = f"worse than random {parts}: to this model the rule's {parts} speak against the label"
+        said = f"worse than random {parts}: {turned}"
     elif score.low <= by_chance + ABOVE_CHANCE and score.score > trivial and score.n < FEW_SCORED:
         status, said = "caution", f"too few {task.domain.example}s to tell it from random {parts}"
     elif score.low <= by_chance + ABOVE_CHANCE:
@@ -139,8 +144,8 @@ def attribution_finding(
     else:
         status, said = "ok", "better than chance and than the trivial control"
     evidence = (
-        f"{method} on {model} finds the rule's {parts} with AUROC {_interval(score)} (n = {score.n}; chance "
-        f"{by_chance:.2f}, trivial control {trivial:.2f}): {said}."
+        f"{method} on {model} {measured} {_interval(score)} (n = {score.n}; chance {_value(by_chance)}, "
+        f"trivial control {_value(trivial)}): {said}."
     )
     if pairs > 1 and best[1].low <= trivial:
         evidence += (
@@ -199,8 +204,9 @@ def ladder_finding(model: str, rungs: Sequence[Rung], held_out: Interval, trivia
         question="true of the phenomenon?",
         status=status,
         evidence=f"On a ladder of ever worse models ({model}; {_and(list(dict.fromkeys(r.name for r in usable)))}), "
-        f"prediction {held_out.score:.2f} buys an attribution score of {middle:.2f} ± {half:.2f} of a possible "
-        f"{top:.2f}; prediction {bottom.prediction:.2f} buys {bottom.attribution.score:.2f}{_better_explain(usable)}.",
+        f"prediction {_value(held_out.score)} buys an attribution score of {_value(middle)} ± {half:.2f} of a possible "
+        f"{top:.2f}; prediction {_value(bottom.prediction)} buys {_value(bottom.attribution.score)}"
+        f"{_better_explain(usable)}.",
         remedy="" if status == "ok" else "A better model first: attribution is lost sooner than prediction.",
         value=middle,
         interval=(middle - half, middle + half),
@@ -308,13 +314,12 @@ def decoy_finding(rungs: Sequence[DecoyRung]) -> Finding | None:
 
 def shortcut_findings(task: Task, found: Sequence[Shortcut], mended: Mended | None = None) -> list[Finding]:
     """Groups that come with the label, lie outside the rule and move the model."""
-    agreement = float((task.follows_rule == task.positive).mean()) if task.rule is not None else 0.0
-    decided = agreement >= RULE_IS_LABEL
+    decided = task.accounted >= RULE_IS_LABEL
     positives = int(task.positive[task.train].sum()) if task.task == "classification" else int(task.train.sum()) // 3
     moving = [s for s in found if s.pull >= PULL]
     findings = [_shortcut_finding(task, s, moving, decided, positives, mended) for s in moving]
     if not findings:
-        looked = f"outside the rule's {task.domain.part}s " if task.rule is not None else ""
+        looked = f"outside the rule's {task.domain.part}s " if task.known else ""
         findings.append(
             Finding(
                 name="shortcuts",
@@ -338,14 +343,18 @@ def _shortcut_finding(
     mended: Mended | None,
 ) -> Finding:
     """Spurious where the rule decides the label without it, where another group explains the label without it, or where
-    negatives with it overtake the positives; undecided where it never parts from another that moves the model too."""
+    negatives with it overtake the positives; undecided where it never parts from another that moves the model too.
+
+    Where numbers are contributed, a group close to one that contributes may move a model that cannot tell them apart.
+    """
     s = shortcut
     widespread = s.positives >= WIDESPREAD * positives
     rivals = [other for other in moving if other.name in s.never_parts]
     explained = not decided and s.explained_by is not None and s.on_negatives < s.control
-    spurious = ((decided or explained) and widespread) or s.on_negatives < OVERTAKEN
+    blurred = decided and task.contributions is not None
+    spurious = (((decided and not blurred) or explained) and widespread) or s.on_negatives < OVERTAKEN
     undecided = not spurious and not decided and bool(rivals)
-    where = f"outside the rule's {task.domain.part}s" if task.rule is not None else f"in the {task.domain.example}"
+    where = f"outside the rule's {task.domain.part}s" if task.known else f"in the {task.domain.example}"
     evidence = (
         f"{s.name} stands {where} in {s.positives} training positives and {s.negatives} negatives (p = {s.p:.0e}). Put "
         f"on test negatives, label unchanged, it moves the model {s.pull:.0%} of the way to the positives (AUROC "
@@ -370,8 +379,10 @@ def _shortcut_finding(
         remedy = (
             f"Decide by experiment or with more data: {task.domain.example}s that have one of {both} without the other."
         )
+    elif blurred and not spurious:
+        evidence += " It contributes nothing itself; the model may take it for what does."
     elif not decided:
-        why = "No rule was given" if task.rule is None else "The rule does not decide this label"
+        why = "No rule was given" if not task.known else "The rule does not decide this label"
         evidence += f" {why}, so the data cannot tell cause from shortcut."
         if not spurious:
             remedy = f"Decide by experiment: the same {task.domain.example} with and without {s.name}."
@@ -425,14 +436,15 @@ def given_findings(task: Task, name: str, *, makes: bool) -> list[Finding]:
 
 
 def rule_finding(task: Task) -> Finding | None:
-    """How much of the label does the rule explain?"""
+    """How much of the label does the rule, or the sum of what parts contribute, explain?"""
+    if task.contributions is not None:
+        return _sum_finding(task)
     if task.rule is None or task.task != "classification":
         return None
     positive, matched = task.labels > 0.5, task.follows_rule
     both = float((positive & matched).sum())
     precision, recall = both / max(1, matched.sum()), both / positive.sum()
-    agreement = float((positive == matched).mean())
-    if agreement == 1.0:
+    if task.accounted == 1.0:
         evidence = (
             f"The rule {task.rule_name} is the label of every {task.domain.example}: what it names is the whole truth."
         )
@@ -446,13 +458,28 @@ def rule_finding(task: Task) -> Finding | None:
         name="rule against label",
         pitfall="dataset bias",
         question="true of the phenomenon?",
-        status="ok" if agreement >= RULE_IS_LABEL else "caution",
+        status="ok" if task.accounted >= RULE_IS_LABEL else "caution",
         evidence=evidence,
         remedy=""
-        if agreement >= RULE_IS_LABEL
+        if task.accounted >= RULE_IS_LABEL
         else "Scores against the rule say how well it is found, not that it is true.",
         value=precision,
         control=float(positive.mean()),
+    )
+
+
+def _sum_finding(task: Task) -> Finding:
+    whole = task.accounted >= RULE_IS_LABEL
+    evidence = f"What the {task.domain.part}s contribute accounts for {task.accounted:.0%} of the label's variance"
+    return Finding(
+        name="rule against label",
+        pitfall="dataset bias",
+        question="true of the phenomenon?",
+        status="ok" if whole else "caution",
+        evidence=evidence
+        + (": it is the label, or nearly." if whole else ". It is a hypothesis about this label, or part of it."),
+        remedy="" if whole else "Scores against the sum say how well it is found, not that it is true.",
+        value=task.accounted,
     )
 
 
@@ -584,7 +611,7 @@ def copies_finding(task: Task, copies: Duplicates, near: Mapping[int, int]) -> F
 
 def label_noise_finding(task: Task, found: LabelNoise, rows: np.ndarray) -> Finding:
     """How many labels are wrong? Where the rule is the label, none is, and a model that contradicts it is wrong."""
-    decided = task.rule is not None and float((task.follows_rule == task.positive).mean()) >= RULE_IS_LABEL
+    decided = task.accounted >= RULE_IS_LABEL
     noisy = found.share.low > NOISY_LABELS
     evidence = (
         f"Of the held-out {task.domain.example}s that the model is surest of, so many have the other label that "

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from attar.audit.plan import MadePlan
 from attar.core.domain import MadeDomain
 from attar.core.errors import InputError
-from attar.core.motif import quoted
-from attar.core.named_rules import names_sum
 from attar.experiments.made_models import SHAPES
 from attar.experiments.task import Task, check_sides
 
@@ -55,14 +53,11 @@ def made_plan(
 
 
 def asked(domain: MadeDomain, rule: str | None) -> str:
-    """The rule. Raises `InputError` where none was given, with the domain's own, and for a weighted sum."""
+    """The rule, or weighted sum. Raises `InputError` where none was given, with the domain's own."""
     if rule is None:
         raise InputError(
-            f"no rule: say with --rule what gives {domain.name} their label: one of {', '.join(domain.rules)}, or text"
-        )
-    if names_sum(rule, domain.sums):
-        raise InputError(
-            f"{quoted(rule)} is a weighted sum, and an audit of what is made takes a rule: ask `attar bench` about it"
+            f"no rule: say with --rule what gives {domain.name} their label: one of "
+            f"{', '.join([*domain.rules, *domain.sums])}, or text"
         )
     return rule
 

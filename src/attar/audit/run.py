@@ -156,9 +156,7 @@ def _record(
                 "seed": plan.seed,
                 "seconds": seconds,
                 "workers": plan.workers or processors(),
-                "score": f"AUROC of {task.domain.part} values against the rule's {task.domain.part}s, on held-out "
-                f"positives; the best of the legal answers for each {task.domain.example} (`score`), and against all "
-                "matches at once (`union`)",
+                "score": _what_scores(task),
                 "interval": f"95% bootstrap over model seeds, then {task.domain.example}s",
                 "versions": {
                     "python": platform.python_version(),
@@ -192,10 +190,7 @@ def _attribution(k: int, task: Task, plan: AuditPlan, found: dict) -> list[dict[
 
 def _findings(task: Task, plan: AuditPlan, found: dict, attribution: list[dict[str, Any]]) -> list[Finding]:
     results = _of_the_phenomenon(task, plan, found, [row for row in attribution if row["data"] == task.name])
-    if task.rule is None:
-        results.append(judge.no_rule_finding(task))
-    else:
-        results.append(judge.rule_finding(task))
+    results.append(judge.rule_finding(task) if task.known else judge.no_rule_finding(task))
     results += _of_the_model(task, plan, found)
     results += judge.shortcut_findings(task, found[0, "first"].shortcuts, found[0, "first"].mended)
     if task.task == "classification":
@@ -298,6 +293,19 @@ def _score(i: Interval) -> dict[str, Any]:
     return {"score": i.score, "interval": [i.low, i.high], "n": i.n}
 
 
+def _what_scores(task: Task) -> str:
+    part, example = task.domain.part, task.domain.example
+    if task.contributions is not None:
+        return (
+            f"Kendall's tau-b of {part} values and what each {part} contributes (`score`), and Somers' D (`union`), on "
+            f"held-out {example}s"
+        )
+    return (
+        f"AUROC of {part} values against the rule's {part}s, on held-out positives; the best of the legal answers for "
+        f"each {example} (`score`), and against all matches at once (`union`)"
+    )
+
+
 def _data(task: Task) -> dict[str, Any]:
     return {
         "name": task.name,
@@ -312,6 +320,7 @@ def _data(task: Task) -> dict[str, Any]:
         "test": int(task.test.sum()),
         "rule": None if task.rule is None else str(task.rule),
         "rule_name": task.rule_name,
+        "truth": "contributions" if task.contributions is not None else "rule" if task.rule is not None else None,
         "follow_rule": int(task.follows_rule.sum()),
         "notes": [{"name": n.name, "count": n.count, "sentence": n.sentence} for n in task.notes],
     }

@@ -142,11 +142,6 @@ def _task(
     if truth == CRIPPEN:
         return _crippen(table, name, seed)
     if total is not None:
-        if table.task != "regression":
-            raise InputError(
-                f"{table.source} has two classes as labels, and a weighted sum is a number: name its column with "
-                "--label, or give a --rule that is true or false"
-            )
         task = from_table(table, rule=None, rule_name=None, seed=seed)
         return replace(explained_by_sum(task, total, written), name=name)
     task = from_table(table, rule=read_rule(written), rule_name=rule, seed=seed)

@@ -96,8 +96,13 @@ def labelled_by_sum(
 def explained_by_sum(task: Task, total: WeightedSum, sum_name: str) -> Task:
     """The task with the weighted sum as the truth of its labels; a note where they are not the sum itself.
 
-    Raises `InputError` where the sum is the same in all examples.
+    Raises `InputError` where the sum is the same in all examples, and where the labels are two classes.
     """
+    if task.task != "regression":
+        raise InputError(
+            f"{task.source} has two classes as labels, and a weighted sum is a number: name its column with --label, "
+            "or give a --rule that is true or false"
+        )
     truth = SumTruth(total, task.domain)
     values = truth.values(task.examples)
     notes = task.notes

@@ -57,6 +57,21 @@ class Task:
         """Examples with the label; for a regression, those the rule is true of."""
         return self.labels > 0.5 if self.task == "classification" else self.follows_rule
 
+    @property
+    def known(self) -> bool:
+        """Whether anything is known of the truth."""
+        return self.rule is not None or self.contributions is not None
+
+    @cached_property
+    def accounted(self) -> float:
+        """How much of the label the truth accounts for: the share of labels that the rule gives; the squared
+        correlation of numbers with what is contributed; 0 where nothing is known."""
+        if self.contributions is not None:
+            sums = np.array([self.contributions(e).sum() for e in self.examples])
+            told = np.ptp(sums) > 0 and np.ptp(self.labels) > 0
+            return float(np.corrcoef(sums, self.labels)[0, 1] ** 2) if told else 0.0
+        return 0.0 if self.rule is None else float((self.follows_rule == self.positive).mean())
+
     def scored(self, at_most: int | None = 300) -> tuple[list[Any], list[Truth]]:
         """Held-out examples with a truth that can be scored, and that truth; every one if `at_most` is None.
 

@@ -218,7 +218,7 @@ def _models(rows: Sequence[Record], classification: bool) -> list[dict[str, Any]
 def _noise(record: Record, classification: bool) -> str:
     if not record["models"]:
         return ""
-    model = record["models"][0]
+    model, main = record["models"][0], record["data"][0]
     judged = record["attribution"][0] if record["attribution"] else None
     place = judged and {
         "name": f"{judged['model']}, the\naudited model",
@@ -233,7 +233,10 @@ def _noise(record: Record, classification: bool) -> str:
         model=place,
         others=record["ladders"]["worse_models"],
         measure="AUROC" if classification else "R²",
-        part=record["data"][0]["part"],
+        part=main["part"],
+        score=f"attribution ranks {main['part']}s as they contribute, τ"
+        if main["truth"] == "contributions"
+        else f"attribution finds the rule’s {main['part']}s, AUROC",
     )
 
 

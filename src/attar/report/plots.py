@@ -38,11 +38,12 @@ def noise_ladder(
     others: Sequence[Mapping[str, Any]] = (),
     measure: str = "AUROC",
     part: str = "atom",
+    score: str = "attribution finds the rule’s atoms, AUROC",
 ) -> str:
     """Attribution score against held-out prediction, one dot with its interval per share of turned labels.
 
     `rungs` have flip, prediction, score and interval; `model` the same but for flip, with a name: its place; `others`,
-    made worse in another way, likewise.
+    made worse in another way, likewise. `measure` and `score` say what the two axes are.
     Returns "" where no rung has both numbers.
     """
     known = [r for r in rungs if r["score"] is not None and r["prediction"] is not None]
@@ -95,7 +96,7 @@ def noise_ladder(
         if others:
             axes.legend(loc="upper left", frameon=False, labelcolor=GREY)
         axes.set_xlabel(f"held-out prediction, {measure}")
-        axes.set_ylabel(f"attribution finds the rule’s {part}s, AUROC")
+        axes.set_ylabel(score)
         return _svg(figure, _describe_noise(known, measure))
 
 
