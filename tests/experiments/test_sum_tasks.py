@@ -277,11 +277,15 @@ def test_a_sum_that_tells_no_molecules_apart_is_refused(text: str, said: str) ->
         labelled_by_sum("t", "t", smiles_of_nci(), total=Molecules().read_sum(text), sum_name=text, seed=0)
 
 
-def test_an_audit_of_a_sum_is_refused_in_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_audit_takes_a_sum_as_the_truth(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     smiles, labels, _ = molecules()
-    path = written(tmp_path, {"smiles": smiles, "label": labels})
-    page = tmp_path / "page.html"
-    assert main(["audit", str(path), "--label", "label", "--rule", SUM, "--report", str(page)]) == 2
-    error = capsys.readouterr().err.strip()
-    assert "is a weighted sum, which has a value; expected a rule, which is true or false" in error
-    assert "\n" not in error
+    path, record_file = written(tmp_path, {"smiles": smiles, "label": labels}), tmp_path / "record.json"
+    given = ["audit", str(path), "--label", "label", "--rule", SUM, "--models", "glm"]
+    assert main([*given, "--report", str(tmp_path / "page.html"), "--json", str(record_file)]) == 0
+    assert "by what they contribute with Kendall's τ" in " ".join(capsys.readouterr().out.split())
+    record = json.loads(record_file.read_text())
+    row = record["attribution"][0]
+    assert abs(row["chance"]) < 0.1 < row["trivial"] < row["score"]
+    assert row["interval"][0] > row["trivial"]
+    assert row["union"] > 0.8  # Somers' D: nearly every pair of atoms that contribute unequally is in order
+    assert "accounts for" in " ".join(finding["evidence"] for finding in record["findings"])

@@ -217,6 +217,7 @@ def ladder_finding(model: str, rungs: Sequence[Rung], held_out: Interval, trivia
 def removal_finding(task: Task, model: str, method: str, score: Score) -> Finding:
     """Does the model lose most by the groups that the attribution puts first?"""
     unlike = score.verdict in (SAME, WORSE)
+    output = "logit" if task.task == "classification" else "prediction"
     status: Status = "ok"
     said = "the larger a group's value, the more the model loses with it"
     if score.mean.n < FEW_COMPARED:
@@ -231,8 +232,9 @@ def removal_finding(task: Task, model: str, method: str, score: Score) -> Findin
         pitfall="imperfect model",
         question="true of the model?",
         status=status,
-        evidence=f"{method} on {model}: between a group's value and what the logit loses when the group is taken out, "
-        f"Spearman's ρ is {_interval(score.mean)} (n = {score.mean.n}; chance {_value(score.chance.score)}): {said}.",
+        evidence=f"{method} on {model}: between a group's value and what the {output} loses when the group is taken "
+        f"out, Spearman's ρ is {_interval(score.mean)} (n = {score.mean.n}; chance "
+        f"{_value(score.chance.score)}): {said}.",
         remedy="Explain this model by another method: occlusion asks it directly."
         if status in ("caution", "distrust")
         else "",

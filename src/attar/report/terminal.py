@@ -17,10 +17,13 @@ def audit_summary(record: dict[str, Any]) -> str:
             lines += _wrapped("→ " + finding["remedy"], " " * 10)
     raising = [f for f in record["fragments"] if f["weight"] > 0][:5]
     if raising:
-        lines += ["", "Fragments that raise it most:", "  weight  95% interval       n  positive  SMARTS"]
+        labelled = record["data"][0]["positives"] is not None
+        head = f"  weight  {'95% interval':<14} {'n':>5}{'  positive' if labelled else ''}  SMARTS"
+        lines += ["", "Fragments that raise it most:", head]
         for f in raising:
             interval = f"[{f['low']:.2f}, {f['high']:.2f}]"
-            lines.append(f"  {f['weight']:>6.2f}  {interval:<14} {f['n']:>5} {f['n_positive']:>9}  {f['smarts']}")
+            positive = f" {f['n_positive']:>9}" if labelled else ""
+            lines.append(f"  {f['weight']:>6.2f}  {interval:<14} {f['n']:>5}{positive}  {f['smarts']}")
     return "\n".join(lines)
 
 
