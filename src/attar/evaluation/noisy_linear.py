@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import conv2d
+from torch.nn.functional import pad
 
 from attar.core.draws import draw
 from attar.core.errors import InputError
@@ -86,12 +86,10 @@ def _harmonic(
     count, channels, height, width = image.shape
     flat = image.reshape(-1, 1, height, width)
     inside = gone.expand(-1, channels, -1, -1).reshape(flat.shape).to(flat)
-    outer, inner = [_CORNER, _SIDE, _CORNER], [_SIDE, 0.0, _SIDE]
-    kernel = torch.tensor([outer, inner, outer], dtype=flat.dtype, device=flat.device)[None, None]
-    weight = conv2d(torch.ones_like(flat[:1]), kernel, padding=1)
+    weight = _neighbours(torch.ones_like(flat[:1]))
 
     def residual(values: Tensor) -> Tensor:
-        return inside * (conv2d(values, kernel, padding=1) - weight * values)
+        return inside * (_neighbours(values) - weight * values)
 
     mean = flat.mean((2, 3), keepdim=True)
     values = torch.where(inside > 0, mean, flat)
@@ -110,3 +108,12 @@ def _harmonic(
         step = rest + torch.where(going, left / torch.where(size > 0, size, 1), 0.0) * step
         size = torch.where(going, left, size)
     return values.reshape(count, channels, height, width)
+
+
+def _neighbours(values: Float[Tensor, "copies 1 height width"]) -> Float[Tensor, "copies 1 height width"]:
+    """Each pixel's neighbours, weighted and summed, none beyond the edge: along columns, then along rows, which takes
+    half the time of the convolution that it is."""
+    rows = pad(values, (0, 0, 1, 1))
+    corners = rows[..., :-2, :] + rows[..., 2:, :]
+    sides = pad(_SIDE * values + _CORNER * corners, (1, 1))
+    return _SIDE * corners + sides[..., :-2] + sides[..., 2:]

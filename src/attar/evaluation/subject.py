@@ -12,7 +12,7 @@ from attar.core.attribution import Attribution
 from attar.core.errors import InputError
 from attar.core.features import Features
 from attar.core.inputs import Inputs, starts
-from attar.core.parts import Parts
+from attar.core.parts import Parts, finite
 from attar.evaluation import keyed
 
 Values = Attribution | Parts | Tensor | np.ndarray
@@ -187,6 +187,6 @@ def _here(features: Features) -> Features:
 
 
 def _finite(values: Tensor) -> Tensor:
-    if not bool(torch.isfinite(values).all()):
+    if not finite(values):
         raise InputError("the attribution holds NaN or infinity: no measure of it would mean anything")
     return values
