@@ -57,12 +57,12 @@ DOMAINS: dict[str, tuple[tuple[str, ...], str, str, tuple[str, str]]] = {
     "tables": (("threshold", "two-of-three"), "mlp", "integrated-gradients", ("x9 > 1.5", "x6 > 1.5")),
     "sequences": (("tata", "ebox-or-early-sp1"), "cnn", "integrated-gradients", ("GATTACA", "CCTGAGG")),
     "text": (("red", "rough-not-cheap"), "cnn", "integrated-gradients", ("blue", "so soft")),
-    "images": (("two-circles", "red-and-checked"), "cnn", "integrated-gradients", ("yellow ring", "blue cross")),
+    "images": (("red", "red-and-checked"), "cnn", "integrated-gradients", ("yellow ring", "blue cross")),
     "waveforms": (("chirp", "bump-and-burst"), "cnn", "integrated-gradients", ("step down", "chirp down")),
-    "volumes": (("bright-plate", "plate-and-rod"), "cnn", "integrated-gradients", ("dark ball", "bright ball")),
+    "volumes": (("bright-plate", "plate-and-rod"), "cnn", "integrated-gradients", ("bright blob", "dark shell")),
 }
 STRENGTHS = (0.1, 0.25, 0.5, 0.75, 1.0)
-COUNT = {"images": 600, "volumes": 600}  # examples, a quarter of them held out; else 1000: pictures take long to learn
+COUNT = {"images": 600, "volumes": 400}  # examples, a quarter of them held out; else 1000: pictures take long to learn
 
 
 @dataclass(frozen=True)
@@ -214,18 +214,20 @@ def rate(count: int, total: int) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--domains", default=",".join(d for d, (rules, *_) in DOMAINS.items() if rules))
+    parser.add_argument("--domains", default=",".join(DOMAINS))
     parser.add_argument("--seeds", default="1,3,5,7")
     parser.add_argument("--json")
     parser.add_argument("--workers", type=int, default=None)
     given = parser.parse_args()
+    domains = given.domains.split(",")
     tasks = [
-        (domain, rule, seed, place)
-        for domain in given.domains.split(",")
-        for rule in DOMAINS[domain][0]
+        (domain, DOMAINS[domain][0][k], seed, place)
         for seed in map(int, given.seeds.split(","))
-        for place in range(len(problems(domain)))
-    ]
+        for k in range(2)
+        for place in range(max(len(problems(domain)) for domain in domains))
+        for domain in domains
+        if place < len(problems(domain))
+    ]  # in breadth first, so that one that is stopped has seen every domain
     said: list[Said] = []
     if given.json and Path(given.json).exists():
         said = [Said(**json.loads(line)) for line in Path(given.json).read_text().splitlines()]
