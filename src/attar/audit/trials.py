@@ -6,7 +6,7 @@ from time import perf_counter
 
 import numpy as np
 
-from attar.audit.findings import PULL
+from attar.audit.findings.thresholds import PULL
 from attar.audit.pictures import Picture, pictures
 from attar.audit.plan import AuditPlan
 from attar.core.errors import InputError
