@@ -64,8 +64,8 @@ def test_every_method_has_a_page_a_figure_and_a_place(name: str) -> None:
 
 def test_every_finding_is_explained() -> None:
     page = (DOCS / "explanation" / "verdict.md").read_text(encoding="utf-8")
-    source = (ROOT / "src" / "attar" / "audit" / "findings.py").read_text(encoding="utf-8")
-    names = re.findall(r'name="([^"]+)"', source)
+    files = (ROOT / "src" / "attar" / "audit" / "findings").glob("*.py")
+    names = re.findall(r'name="([^"]+)"', "".join(file.read_text(encoding="utf-8") for file in files))
     assert len(names) > 10
     for name in names:
         assert f"\n| {name} " in page, f"docs/explanation/verdict.md has no row for the finding {name!r} in its table"
