@@ -172,7 +172,7 @@ def task(labels: list[float], rule: str | None = "rose") -> Task:
 
 
 def shortcut(pull: float = 0.5, on_negatives: float = 0.8) -> Shortcut:
-    return Shortcut("*Cl", 30, 2, 1e-9, pull, on_negatives, 0.98)
+    return Shortcut("*Cl", 30, 2, 1e-9, pull, (pull - 0.05, pull + 0.05), on_negatives, 0.98)
 
 
 def test_a_shortcut_outside_a_rule_that_is_the_label_is_distrusted() -> None:
@@ -199,6 +199,24 @@ def test_where_the_rule_does_not_decide_the_label_it_takes_more_to_distrust() ->
     assert "cannot tell cause from shortcut" in weak.evidence
     (unruled,) = shortcut_findings(task([1, 0, 1, 0, 1, 0], rule=None), [shortcut(on_negatives=0.6)])
     assert "No rule was given" in unruled.evidence
+
+
+def test_a_group_that_may_hardly_move_the_model_is_a_caution() -> None:
+    question = task([1, 1, 0, 0, 0, 0])
+    (sure,) = shortcut_findings(question, [replace(shortcut(), pull_interval=(0.10, 0.9))])
+    (unsure,) = shortcut_findings(question, [replace(shortcut(), pull_interval=(0.0999, 0.9))])
+    (overtaken,) = shortcut_findings(question, [replace(shortcut(on_negatives=0.4), pull_interval=(-0.2, 0.9))])
+    assert [sure.status, unsure.status, overtaken.status] == ["distrust", "caution", "distrust"]
+    assert "50% [10%, 90%] of the way" in unsure.evidence
+    assert unsure.evidence.endswith("It may be less than 10%.")
+    assert "[−20%, 90%]" in overtaken.evidence
+
+
+def test_two_that_never_part_are_undecided_only_where_they_surely_move_the_model() -> None:
+    question = task([1, 0, 1, 0, 1, 0], rule=None)
+    one, other = replace(shortcut(), never_parts=("*O",)), replace(shortcut(0.7), name="*O", never_parts=("*Cl",))
+    found = shortcut_findings(question, [replace(one, pull_interval=(0.05, 0.95)), other])
+    assert [f.status for f in found] == ["caution", "distrust"]
 
 
 def test_a_group_that_hardly_moves_the_model_is_no_shortcut() -> None:

@@ -1,6 +1,6 @@
 """The three pitfalls, each on data where the answer was put in by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csc_matrix
 from scipy.stats import fisher_exact, ks_2samp
+from scipy.stats import t as student_t
 from sklearn.linear_model import LogisticRegression
 
 from attar.core.editor import Group
@@ -248,10 +249,42 @@ def test_a_shortcut_is_measured_exactly() -> None:
             negatives=1,
             p=pytest.approx(expected_p),  # of the groups clear of the rule, the decoy alone is common enough to test
             pull=2.0,  # adds 2 where the classes are 1 apart
+            pull_interval=(2.0, 2.0),
             on_negatives=0.0,
             control=1.0,
         )
     ]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """A model that answers what a function makes of each sentence."""
+
+    answer: Callable[[tuple[str, ...]], float]
+
+    def predict(self, examples: Sequence[tuple[str, ...]]) -> np.ndarray:
+        return np.array([self.answer(example) for example in examples])
+
+
+def test_the_pull_has_its_interval() -> None:
+    """A decoy counts 1 beside an a and 3 elsewhere, where the classes are 4 apart."""
+    model = Answers(lambda s: 4.0 * ("rose" in s) + ("decoy" in s) * (1 if "a" in s else 3))
+    (found,) = words_looked_for(["rose the decoy"] * 60, ["a the"] * 40 + ["the"] * 40, fitted=model)
+    moved = np.repeat([1 / 4, 3 / 4], 40)
+    half = student_t.ppf(0.975, 79) * moved.std(ddof=1) / np.sqrt(80)
+    assert found.pull == pytest.approx(0.5)
+    assert found.pull_interval == pytest.approx((0.5 - half, 0.5 + half))
+
+
+def test_negatives_that_have_the_group_already_say_nothing_of_its_pull() -> None:
+    sentences = [("rose", "the", "decoy")] * 40 + [("a", "the")] * 20 + [("decoy", "the")] * 20
+    (found,) = words_looked_for(
+        ["rose the decoy"] * 60,
+        ["a the"] * 60,
+        fitted=Answers(lambda s: 1.0 * ("rose" in s) + 2.0 * ("decoy" in s)),
+        test=(sentences, np.repeat([1.0, 0.0], 40)),
+    )
+    assert found.pull == pytest.approx(1.0)  # 2, where the classes are 3 and 1 on the average
 
 
 def test_negatives_are_counted_up_from_those_that_were_looked_at() -> None:

@@ -14,7 +14,7 @@ from attar.evaluation.accuracy import accuracies
 from attar.evaluation.truth import TruthMasks
 from attar.experiments.task import Task
 from attar.pitfalls.imperfect_model import flipped
-from attar.pitfalls.spurious_correlation import with_group
+from attar.pitfalls.spurious_correlation import put_on, with_groups
 
 
 def with_shortcut(task: Task, groups: Sequence[str], share: float, *, seed: int = 0) -> Task:
@@ -126,9 +126,9 @@ def saturated(model: Any, seed: int) -> Any:  # noqa: ARG001
 
 @dataclass(frozen=True)
 class Effect:
-    """What a planted group does to a fitted model: `pull`, what putting it on negatives adds to the logit in units of
-    the gap between the classes, and how well the attribution finds the rule's parts (`rule`) and the group's (`group`)
-    in held-out positives that hold both."""
+    """What a planted group does to a fitted model: `pull`, what putting it on negatives without it adds to the logit,
+    in units of the gap between the classes, and how well the attribution finds the rule's parts (`rule`) and the
+    group's (`group`) in held-out positives that hold both."""
 
     pull: float
     rule: float
@@ -144,11 +144,11 @@ def effect(
     labels = task.labels[task.test]
     positive = [e for e, y in zip(held_out, labels, strict=True) if y > 0.5 and task.true_parts(e)]
     negative = [e for e, y in zip(held_out, labels, strict=True) if y < 0.5][:at_most]
-    pairs = [(e, after) for e in negative if (after := _with_all(task, e, groups, generator)) is not None]
+    put = put_on(negative, groups, editor=task.domain.editor, keeps=task.keeps, generator=generator)
     both = [after for e in positive[:at_most] if (after := _with_all(task, e, groups, generator)) is not None]
-    if not pairs or not both:
+    if not put or not both:
         raise InputError(f"{', '.join(groups)} fits on no held-out {task.domain.example}")
-    before, after = fitted.predict([e for e, _ in pairs]), fitted.predict([a for _, a in pairs])
+    before, after = fitted.predict([negative[k] for k, _ in put]), fitted.predict([a for _, a in put])
     gap = float(fitted.predict(positive).mean() - fitted.predict(negative).mean())
     explained: Explained = fitted.explained(both, method)
     values, truths = explained.values(), [task.truth(e) for e in both]
@@ -167,9 +167,4 @@ def _group_masks(task: Task, example: Any, groups: Sequence[str]) -> TruthMasks:
 
 
 def _with_all(task: Task, example: Any, groups: Sequence[str], generator: np.random.Generator) -> Any | None:
-    """The example with every one of the groups, its label by the rule unchanged; None where one does not fit."""
-    edited: Any | None = example
-    for group in groups:
-        if edited is not None and not task.domain.editor.places(edited, group):
-            edited = with_group(edited, group, editor=task.domain.editor, keeps=task.keeps, generator=generator)
-    return edited
+    return with_groups(example, groups, editor=task.domain.editor, keeps=task.keeps, generator=generator)

@@ -9,7 +9,7 @@ import numpy as np
 from attar.core.editor import Editor
 from attar.core.recipe import Fitted, Recipe
 from attar.evaluation.intervals import quality
-from attar.pitfalls.spurious_correlation import with_group
+from attar.pitfalls.spurious_correlation import put_on, with_groups
 
 Keeps = Callable[[Any, Any], bool]
 Labelled = tuple[list[Any], np.ndarray]
@@ -42,7 +42,8 @@ class Augmented:
         for k in generator.permutation(np.flatnonzero(~positive & ~held)).tolist():
             if len(added) == wanted:
                 break
-            if (edited := _with(examples[k], groups, editor, keeps, generator)) is not None:
+            edited = with_groups(examples[k], groups, editor=editor, keeps=keeps, generator=generator)
+            if edited is not None:
                 added.append(edited)
                 signs.append(0.0)
         for k in generator.permutation(np.flatnonzero(positive & held)).tolist():
@@ -122,7 +123,8 @@ def mended(
     examples, labels = chosen(train, groups, editor, keeps, seed)
     generator = np.random.default_rng([seed, 79])
     negative = [test[0][k] for k in np.flatnonzero(test[1] < 0.5)[:at_most].tolist()]
-    pairs = [(e, after) for e in negative if (after := _with(e, groups, editor, keeps, generator)) is not None]
+    put = put_on(negative, groups, editor=editor, keeps=keeps, generator=generator)
+    pairs = [(negative[k], after) for k, after in put]
     if len(pairs) < 10 or min((labels > 0.5).sum(), (labels < 0.5).sum()) < 2:
         return None
     was = recipe.fit(train[0], train[1], seed) if before is None else before
@@ -143,16 +145,6 @@ def _pull(fitted: Fitted, pairs: Sequence[tuple[Any, Any]], test: tuple[Sequence
     gap = float(z[test[1] > 0.5].mean() - z[test[1] < 0.5].mean())
     moved = fitted.predict([after for _, after in pairs]) - fitted.predict([before for before, _ in pairs])
     return float(moved.mean() / gap) if gap > 0 else float("nan")
-
-
-def _with(
-    example: Any, groups: Sequence[str], editor: Editor, keeps: Keeps, generator: np.random.Generator
-) -> Any | None:
-    edited: Any | None = example
-    for group in groups:
-        if edited is not None and not editor.places(edited, group):
-            edited = with_group(edited, group, editor=editor, keeps=keeps, generator=generator)
-    return edited
 
 
 def _without(

@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import fisher_exact
+from scipy.stats import fisher_exact, sem
+from scipy.stats import t as student_t
 
 from attar.core.editor import Editor
 from attar.core.recipe import Fitted
 from attar.evaluation.intervals import auroc
-from attar.pitfalls.spurious_correlation import with_group
+from attar.pitfalls.spurious_correlation import put_on
 
 AT_LEAST = 8  # training positives that must hold a group
 SIGNIFICANT = 0.01  # Fisher's exact test, after Bonferroni's correction
@@ -32,11 +33,12 @@ class Shortcut:
     """A group outside the true parts that comes with the label, and what the model makes of it.
 
     `positives` and `negatives` of the training examples hold it, outside the rule's parts; `p` is Fisher's exact
-    test, Bonferroni-corrected. `pull` is what inserting it into test negatives adds to the logit, in units of the
-    gap between the classes; `on_negatives` the AUROC of clean test positives against those edited negatives,
-    `control` the same with no edit. `loss` is what taking it out of test positives takes from the logit, in the same
-    units (None where too few can lose it). `explained_by` names the group beside which this one tells nothing of the
-    label, `without` of whose examples lack it; `never_parts` the groups that always come with it.
+    test, Bonferroni-corrected. `pull` is what inserting it into test negatives that lack it adds to the logit, in units
+    of the gap between the classes, with its 95% interval over those negatives; `on_negatives` the AUROC of clean test
+    positives against those edited negatives, `control` the same with no edit. `loss` is what taking it out of test
+    positives takes from the logit, in the same units (None where too few can lose it). `explained_by` names the group
+    beside which this one tells nothing of the label, `without` of whose examples lack it; `never_parts` the groups that
+    always come with it.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Shortcut:
     negatives: int
     p: float
     pull: float
+    pull_interval: tuple[float, float]
     on_negatives: float
     control: float
     loss: float | None = None
@@ -205,14 +208,14 @@ class _Asking:
 
     def about(self, names: tuple[str, ...], p: float, seen: _Seen, labels: np.ndarray) -> Shortcut | None:
         """A suspect: one group, or several that come together; None where they fit on too few examples."""
-        pairs = [
-            (z, after)
-            for z, e in zip(self.z_negative, self.negative, strict=True)
-            if (after := self._with(e, names)) is not None
-        ]
-        if len(pairs) < FEWEST:
+        put = put_on(self.negative, names, editor=self.editor, keeps=self.keeps, generator=self.generator)
+        if len(put) < FEWEST:
             return None
-        z_edited = self.fitted.predict([after for _, after in pairs])
+        z_edited = self.fitted.predict([after for _, after in put])
+        moved = (
+            (z_edited - self.z_negative[[k for k, _ in put]]) / self.gap if self.gap > 0 else np.full(len(put), np.nan)
+        )
+        pull, half = float(moved.mean()), float(student_t.ppf(0.975, len(put) - 1) * sem(moved))
         without = np.array([not all(self.editor.places(e, name) for name in names) for e in self.positive])
         rivals = self.z_positive[without] if without.sum() >= 5 else self.z_positive
         held = np.all([seen.clear[name] for name in names], 0)
@@ -222,18 +225,12 @@ class _Asking:
             positives=int(held.sum()),
             negatives=round(float(against.mean()) * int((labels < 0.5).sum())),
             p=p,
-            pull=float((z_edited - np.array([z for z, _ in pairs])).mean() / self.gap) if self.gap > 0 else np.nan,
+            pull=pull,
+            pull_interval=(pull - half, pull + half),
             on_negatives=_apart(rivals, z_edited),
             control=_apart(rivals, self.z_negative),
             loss=self._loss(names[0]) if len(names) == 1 else None,
         )
-
-    def _with(self, example: Any, names: tuple[str, ...]) -> Any | None:
-        edited: Any | None = example
-        for name in names:
-            if edited is not None:
-                edited = with_group(edited, name, editor=self.editor, keeps=self.keeps, generator=self.generator)
-        return edited
 
     def _loss(self, name: str) -> float | None:
         """What the model loses on positives without the group, their label unchanged, in units of the gap."""

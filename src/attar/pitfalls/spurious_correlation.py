@@ -161,6 +161,38 @@ def with_group(
     return next((e for e in editor.insert(example, name, generator) if keeps(example, e)), None)
 
 
+def with_groups(
+    example: Any,
+    names: Sequence[str],
+    *,
+    editor: Editor,
+    keeps: Callable[[Any, Any], bool],
+    generator: np.random.Generator,
+) -> Any | None:
+    """The example with every one of the groups, its true label unchanged: itself where it has them all, None where one
+    does not fit."""
+    edited: Any | None = example
+    for name in names:
+        if edited is not None and not editor.places(edited, name):
+            edited = with_group(edited, name, editor=editor, keeps=keeps, generator=generator)
+    return edited
+
+
+def put_on(
+    examples: Sequence[Any],
+    names: Sequence[str],
+    *,
+    editor: Editor,
+    keeps: Callable[[Any, Any], bool],
+    generator: np.random.Generator,
+) -> list[tuple[int, Any]]:
+    """Of the examples that lack one of the groups those that can have them all: the place of each, and what it
+    becomes."""
+    lacking = [k for k, e in enumerate(examples) if not all(editor.places(e, name) for name in names)]
+    edited = [(k, with_groups(examples[k], names, editor=editor, keeps=keeps, generator=generator)) for k in lacking]
+    return [(k, e) for k, e in edited if e is not None]
+
+
 def _all_with(examples: Sequence[Any], name: str, editor: Editor, keeps, generator) -> list[Any]:
     edited = [with_group(e, name, editor=editor, keeps=keeps, generator=generator) for e in examples]
     return [e for e in edited if e is not None]

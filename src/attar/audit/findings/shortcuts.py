@@ -64,8 +64,9 @@ def _shortcut_finding(
     positives: int,
     mended: Mended | None,
 ) -> Finding:
-    """Spurious where the rule decides the label without it, where another group explains the label without it, or where
-    negatives with it overtake the positives; undecided where it never parts from another that moves the model too.
+    """Spurious where it surely moves the model, and the rule decides the label without it or another group explains the
+    label without it; or where negatives with it overtake the positives. Undecided where it surely moves the model and
+    never parts from another that does.
 
     Where numbers are contributed, a group close to one that contributes may move a model that cannot tell them apart.
     """
@@ -74,13 +75,15 @@ def _shortcut_finding(
     rivals = [other for other in moving if other.name in s.never_parts]
     explained = not decided and s.explained_by is not None and s.on_negatives < s.control
     blurred = decided and task.contributions is not None
-    spurious = (((decided and not blurred) or explained) and widespread) or s.on_negatives < OVERTAKEN
-    undecided = not spurious and not decided and bool(rivals)
+    sure = s.pull_interval[0] >= PULL
+    spurious = (((decided and not blurred) or explained) and widespread and sure) or s.on_negatives < OVERTAKEN
+    undecided = not spurious and not decided and sure and bool(rivals)
     where = f"outside the rule's {task.domain.part}s" if task.known else f"in the {task.domain.example}"
+    ends = f"[{s.pull_interval[0]:.0%}, {s.pull_interval[1]:.0%}]".replace("-", "−")
     evidence = (
         f"{s.name} stands {where} in {s.positives} training positives and {s.negatives} negatives (p = {s.p:.0e}). Put "
-        f"on test negatives, label unchanged, it moves the model {s.pull:.0%} of the way to the positives (AUROC "
-        f"{s.control:.2f} → {s.on_negatives:.2f})."
+        f"on test negatives, label unchanged, it moves the model {s.pull:.0%} {ends} of the way to the "
+        f"positives (AUROC {s.control:.2f} → {s.on_negatives:.2f})."
     )
     if s.loss is not None:
         evidence += f" Taken out of test positives it takes {s.loss:.0%} of that way."
@@ -101,6 +104,8 @@ def _shortcut_finding(
         remedy = (
             f"Decide by experiment or with more data: {task.domain.example}s that have one of {both} without the other."
         )
+    elif not sure and not spurious:
+        evidence += f" It may be less than {PULL:.0%}."
     elif blurred and not spurious:
         evidence += " It contributes nothing itself; the model may take it for what does."
     elif not decided:
