@@ -28,7 +28,9 @@ from attar.adapters.sklearn import rows_of_table
 from attar.adapters.torch import TorchModel
 from attar.core.inputs import Inputs, Named, SparseRows, Tensors
 from attar.core.method import Method
+from attar.design.additive import AdditiveModel
 from attar.design.glm import GeneralizedLinearModel
+from attar.design.rule_list import RuleListClassifier
 from attar.domains.molecules.library import nci_molecules
 from attar.domains.molecules.molecule import Molecule, molecules
 from attar.domains.molecules.networks import BagMLP, GraphNetwork, graph_model
@@ -362,6 +364,8 @@ ON_TABLES: dict[str, Callable[[], Any]] = {
     "ridge": lambda: fitted(Ridge(), classes=None),
     "tree": lambda: fitted(DecisionTreeClassifier(max_depth=4, random_state=0), classes=3),
     "regression-tree": lambda: fitted(DecisionTreeRegressor(max_depth=5, random_state=0), classes=None),
+    "additive": lambda: fitted(AdditiveModel("multinomial", penalties=(1e-3,)), classes=3),
+    "rule-list": lambda: fitted(RuleListClassifier(price=0.02), classes=3),
     "forest": lambda: fitted(RandomForestClassifier(5, max_depth=3, random_state=0)),
     "sklearn-mlp": lambda: fitted(MLPClassifier((8,), solver="lbfgs", max_iter=30, random_state=0)),
 }

@@ -167,11 +167,15 @@ def test_a_frame_reaches_a_pipeline_as_a_frame_and_nobody_warns() -> None:
     tight(found.output, torch.from_numpy(model.decision_function(frame())), 1e-9)
 
 
-def test_a_frame_with_a_gap_is_refused() -> None:
+def test_a_frame_with_a_gap_is_refused_by_a_model_of_numbers() -> None:
     gap = frame()
     gap.loc[2, "c"] = np.nan
-    with pytest.raises(InputError, match=r"^input holds NaN or infinity, first at \[2, 2\]"):
+    with pytest.raises(UnsupportedError, match="GradInput follows a gradient, and column 'c' is numbers with gaps"):
         attribute(relu_mlp(), gap, GradInput())
+    with pytest.raises(InputError, match="column 'c' is missing in row 2, and this model takes numbers"):
+        attribute(relu_mlp(), gap, Occlusion())
+    with pytest.raises(InputError, match=r"^input holds NaN or infinity, first at \[2, 2\]"):
+        attribute(relu_mlp(), gap.to_numpy(), GradInput())
 
 
 @pytest.mark.parametrize(

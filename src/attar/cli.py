@@ -129,7 +129,7 @@ def audit(
         if data == "rose":
             _refuse(written, ("--input", "--label", "--split", "--rule"), "audit rose brings its own data")
         if model is not None:
-            from attar.experiments.given_models import named_object
+            from attar.experiments.named import named_object
 
             plan = GivenPlan(
                 model=named_object(model),
@@ -249,8 +249,15 @@ _Row = Annotated[int | None, typer.Option(help="One row: the line of a text tabl
 
 @app.command()
 def explain(
-    model: Annotated[Path, typer.Option(help="TorchScript, torch.export, safetensors, ONNX or skops file.")],
-    input: Annotated[Path, typer.Option(help="PNG, JPEG, CSV, TSV, Parquet, npy, npz, safetensors or pt file.")],
+    model: Annotated[
+        Path, typer.Option(help="TorchScript, torch.export, safetensors, ONNX or skops file; or module:object.")
+    ],
+    data: Annotated[
+        Path | None, typer.Argument(help="What it is asked about: CSV, TSV, Parquet …; the same as --input.")
+    ] = None,
+    input: Annotated[
+        Path | None, typer.Option(help="PNG, JPEG, CSV, TSV, Parquet, npy, npz, safetensors or pt file.")
+    ] = None,
     method: Annotated[str | None, typer.Option(help="Of `attar methods`, with commas; the usual one if not given.")] = (
         None
     ),
@@ -281,6 +288,9 @@ def explain(
 ) -> None:
     """Which parts of an input made a model say what it said, and how far off the answer may be."""
     names = None if method is None else _listed(method)
+    asked = data or input
+    if asked is None or (data is not None and input is not None):
+        raise InputError("name one file that the model is asked about: attar explain FILE, or --input FILE")
     if out is not None:
         _check_out(out, names)
     from attar.experiments.asked import target_of
@@ -289,7 +299,7 @@ def explain(
 
     explained_target = target_of(target)
     question = _question(
-        model, input, module, arguments, trust, layers, channels, output_name, size, scale, mean, std, grey,
+        model, asked, module, arguments, trust, layers, channels, output_name, size, scale, mean, std, grey,
         channels_last, columns, row, at=at, batch_size=batch_size,
     )  # fmt: skip
     explained = answer(question, explained_target, names, option or (), seed)
@@ -305,7 +315,9 @@ def explain(
 @app.command()
 def methods(
     name: Annotated[str | None, typer.Argument(help="A method, for what it is, when it misleads, its source.")] = None,
-    model: Annotated[Path | None, typer.Option("--for", help="A model file: which methods fit, and why.")] = None,
+    model: Annotated[
+        Path | None, typer.Option("--for", help="A model file or module:object: which methods fit, and why.")
+    ] = None,
     input: Annotated[Path | None, typer.Option(help="The file that it would be asked about.")] = None,
     module: _Module = None,
     arguments: _Arguments = None,

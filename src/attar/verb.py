@@ -11,10 +11,11 @@ from torch import Tensor
 
 from attar.adapters import adapt
 from attar.core.attribution import Attribution, chained
+from attar.core.column import is_missing
 from attar.core.errors import InputError, UnsupportedError
 from attar.core.inputs import Inputs, Named, Tensors
-from attar.core.method import Method, needs_of
-from attar.core.model import Chunked, Predictor, require, told
+from attar.core.method import Method, columns_of, needs_of
+from attar.core.model import Chunked, Differentiable, Linear, Predictor, require, told
 from attar.core.parts import Parts, finite
 from attar.core.target import Predicted, Target
 
@@ -105,6 +106,8 @@ def posed(
         adapted, given = _at_layer(adapted, given, at, batch_size)
     given = _checked(given)
     for need in needs:
+        if issubclass(need, Differentiable) and not issubclass(need, Linear):
+            _refuse_categories(given, asker)
         adapted = told(adapted, need, given)
         require(adapted, need, asker)
     bounded = Chunked(adapted, batch_size or _fitting(given))
@@ -127,6 +130,8 @@ def explained(
     """What the method answers, for each target: about the question's own inputs, or about others that were made from
     them (with targets fixed for these), of which the model is then asked no more than the method asks."""
     model, given = put.model, put.inputs if inputs is None else inputs
+    if isinstance(given, Tensors):
+        given = given.beside(columns_of(method))
     targets = put.targets if targets is None else targets
     pieces: list[list[Attribution]] = []
     for index in torch.arange(len(given), device=given.device).split(batch_size or _fitting(given)):
@@ -178,6 +183,7 @@ def _finished(found: Attribution, method: Method, target: Target, given: Inputs,
         target=repr(target),
         single=own and given.single,
         entry_names=given.entry_names if shaped else None,
+        table=given if shaped and isinstance(given, Tensors) and given.columns is not None else None,
     )
 
 
@@ -245,6 +251,17 @@ def _checked(inputs: Inputs) -> Inputs:
     return inputs.replace(inputs.parts.map(Tensor.detach))
 
 
+def _refuse_categories(inputs: Inputs, asker: str) -> None:
+    """A step from one level to the next is none, and neither is one towards a missing value."""
+    columns = inputs.columns if isinstance(inputs, Tensors) else None
+    if columns is not None and (named := [column for column in columns.each if column.coded or column.gaps]):
+        what = named[0].kind() if named[0].coded else "numbers with gaps"
+        raise UnsupportedError(
+            f"{asker} follows a gradient, and column {named[0].name!r} is {what}, along which there is none: take a "
+            "method that only asks (Shapley, Lime, Occlusion, Anchors …)"
+        )
+
+
 def _fitting(inputs: Inputs) -> int:
     """As many examples as hold so many numbers between them, by the mean example."""
     numbers = sum(array.numel() for array in inputs.parts.values()) / len(inputs)
@@ -264,7 +281,7 @@ def _alone(model: Chunked, inputs: Inputs, outputs: Tensor) -> None:
         share = torch.tensor([1.0, 0.5], device=inputs.device)
         owners = pair.owners
         half = {n: share[owners[n]].reshape(-1, *[1] * (a.ndim - 1)).to(a) for n, a in pair.parts.items()}
-        pair = pair.replace(pair.parts * Parts(half))
+        pair = pair.replace(_only_numbers(pair, pair.parts * Parts(half)))
     by_two = Chunked(model.model, min(model.size, 2))  # where one is asked at a time no other can matter
     answers = by_two.predict(pair)
     # What differs by more than rounding (convolutions on an accelerator keep 10 bits of single precision).
@@ -279,6 +296,14 @@ def _alone(model: Chunked, inputs: Inputs, outputs: Tensor) -> None:
             "the model answers differently when asked again (dropout that does not heed eval(), sampling?): make it "
             "deterministic, or seed it"
         )
+
+
+def _only_numbers(inputs: Inputs, changed: Parts) -> Parts:
+    """Half a category is another one, which the model may never have seen: it stays, as does what is missing."""
+    if not isinstance(inputs, Tensors) or inputs.columns is None:
+        return changed
+    here, numbers = inputs.values, torch.from_numpy(inputs.columns.numbers).to(inputs.device)
+    return changed.map(lambda array: torch.where(numbers & ~is_missing(here), array, here))
 
 
 def _finite(array: Tensor, what: str) -> Tensor:

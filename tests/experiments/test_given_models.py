@@ -24,8 +24,9 @@ from attar.domains.molecules.library import nci_molecules
 from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.networks import GraphNetwork
 from attar.domains.molecules.truth import read_rule
-from attar.experiments.given_models import GivenRecipe, named_object
+from attar.experiments.given_models import GivenRecipe
 from attar.experiments.molecule_task import labelled_by_rule
+from attar.experiments.named import named_object
 from attar.experiments.task import Task
 
 RULE = 'has("[OX2H]") and has("c1ccccc1")'

@@ -54,7 +54,18 @@ def _takes(name: str, model_name: str) -> bool:
 
 
 # To a method that needs outputs or gradients alone, one more estimator or network on graphs is nothing new.
-MORE_OF_A_KIND = {"multinomial", "ridge", "tree", "regression-tree", "sklearn-mlp", "gcn", "gat", "graphnets"}
+MORE_OF_A_KIND = {
+    "multinomial",
+    "ridge",
+    "tree",
+    "regression-tree",
+    "additive",
+    "rule-list",
+    "sklearn-mlp",
+    "gcn",
+    "gat",
+    "graphnets",
+}
 EVERY = [
     (name, model_name)
     for name, method in METHODS_BY_NAME.items()

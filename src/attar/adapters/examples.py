@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attar.adapters.raw_tables import raw_table
 from attar.core.errors import InputError
 from attar.core.files import PICKLES, first_bytes
 from attar.core.inputs import Inputs, Named, Tensors
@@ -56,19 +57,27 @@ _OF_PICTURES = ("size", "scale", "mean", "std", "grey", "channels_last")
 class Examples:
     """Examples out of a file: `names` are what to call them, `said` what was done to read them.
 
-    `seen` is what a person sees of pictures: `Float[ndarray, "batch height width 3"]`, from 0 to 1.
+    `seen` is what a person sees of pictures: `Float[ndarray, "batch height width 3"]`, from 0 to 1. `others` are the
+    other rows of a table of raw columns, or all of them where no one row was asked for: what a background is made of.
     """
 
     inputs: Inputs
     names: tuple[str, ...]
     said: str
     seen: np.ndarray | None = None
+    others: Tensors | None = None
 
 
 def read_examples(
-    path: str | Path, reading: Reading, *, dtype: torch.dtype | None = None, known: Sequence[str] | None = None
+    path: str | Path,
+    reading: Reading,
+    *,
+    dtype: torch.dtype | None = None,
+    known: Sequence[str] | None = None,
+    frames: bool = False,
 ) -> Examples:
-    """The examples in a file, in the precision `dtype`; `known` are the columns that the model was fitted on.
+    """The examples in a file, in the precision `dtype`; `known` are the columns that the model was fitted on, and
+    `frames` says that it takes raw columns, categories and gaps among them.
 
     Raises `InputError` naming the file, the row or the column. No pickle is opened.
     """
@@ -84,7 +93,8 @@ def read_examples(
         reading.refuse(path, "a file of arrays", "columns", *_OF_PICTURES)
         return _of_arrays(path, arrays, reading, dtype)
     reading.refuse(path, "a table", *_OF_PICTURES)
-    return _of_table(read_table(path), reading, dtype, known)
+    table = read_table(path)
+    return _of_raw_columns(table, reading, known) if frames else _of_table(table, reading, dtype, known)
 
 
 # --- pictures ---
@@ -220,6 +230,18 @@ def _of_arrays(path: Path, arrays: Mapping[str, Tensor], reading: Reading, dtype
 # --- tables ---
 
 
+def _of_raw_columns(table: Table, reading: Reading, known: Sequence[str] | None) -> Examples:
+    kept, note = _chosen(table.source, table.rows, reading.row, table.noun)
+    every, said = raw_table(table, reading.columns or known)
+    rest = np.arange(len(table)) if reading.row is None else np.setdiff1d(np.arange(len(table)), kept)
+    return Examples(
+        inputs=every.take(torch.from_numpy(kept)),
+        names=tuple(f"{table.noun} {table.rows[k]}" for k in kept),
+        said=said + note,
+        others=every.take(torch.from_numpy(rest)) if len(rest) else None,
+    )
+
+
 def _of_table(table: Table, reading: Reading, dtype: torch.dtype | None, known: Sequence[str] | None) -> Examples:
     kept, note = _chosen(table.source, table.rows, reading.row, table.noun)
     chosen = reading.columns or known
@@ -233,22 +255,9 @@ def _of_table(table: Table, reading: Reading, dtype: torch.dtype | None, known: 
         names = [table.find(name, role="input") for name in chosen]
     values = np.array([[_number(table, name, k) for name in names] for k in kept])
     tensor = torch.from_numpy(values).to(dtype or torch.float64)
-    inputs = Tensors(tensor, tuple(names), _frames() if known is not None else None)
+    inputs = Tensors(tensor, tuple(names))
     said = f"{counted(len(table), table.noun)}, {counted(len(names), 'column')}{note}"
     return Examples(inputs=inputs, names=tuple(f"{table.noun} {table.rows[k]}" for k in kept), said=said)
-
-
-def _frames() -> Any:
-    """The library of data frames that is here; an estimator that was fitted on one asks for one."""
-    import narwhals as nw
-
-    for library in (nw.Implementation.PANDAS, nw.Implementation.POLARS):
-        try:
-            library.to_native_namespace()
-        except ImportError:
-            continue
-        return library
-    return None
 
 
 def _are_numbers(cells: Sequence[str]) -> bool:

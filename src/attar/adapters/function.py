@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attar.adapters.frames import refusals
 from attar.core.errors import InputError
 from attar.core.inputs import Inputs, Named, Tensors
 from attar.core.parts import placed, precise
@@ -26,7 +27,8 @@ class Function:
     def predict(self, inputs: Inputs) -> Tensor:
         with torch.no_grad():
             if isinstance(inputs, Tensors):
-                outputs = self.call(inputs.frame() if inputs.library is not None else inputs.values)
+                with refusals(inputs, "the function"):
+                    outputs = self.call(inputs.frame() if inputs.columns is not None else inputs.values)
             elif isinstance(inputs, Named):
                 outputs = inputs.call(self.call)
             else:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attar.adapters.frames import frame_for, own_order, refusals
 from attar.adapters.torch import gradients_of, leaves_of
 from attar.core.baseline import Rows
 from attar.core.errors import InputError, UnsupportedError
@@ -19,8 +20,9 @@ from attar.core.target import Difference, Logit, Target
 
 
 def adapt_estimator(estimator: Any) -> Any:
-    """Linear estimators offer `Linear`, trees `TreeEnsemble` and, as ensembles of them do, `Forest`, all others
-    `Predictor`.
+    """Linear estimators offer `Linear`, trees `TreeEnsemble` and, as ensembles of them do, `Forest`; a Pipeline that
+    ends in a linear one is a sum over its raw columns (`Additive`), one that ends in a tree walks in them
+    (`TreeEnsemble`), where transformers keep columns apart; all others offer `Predictor`.
 
     Raises `InputError` for an estimator that is not fitted, `UnsupportedError` for one that classifies several things
     at once.
@@ -37,6 +39,18 @@ def adapt_estimator(estimator: Any) -> Any:
             f"{type(estimator).__name__} classifies several things at once; explain one: give a function such as "
             "lambda x: estimator.predict_proba(x)[0]"
         )
+    if hasattr(estimator, "term_values"):
+        from attar.adapters.additive import AdditiveEstimator
+
+        return AdditiveEstimator(estimator)
+    if hasattr(estimator, "rule_steps"):
+        from attar.adapters.rule_list import RuleListEstimator
+
+        return RuleListEstimator(estimator)
+    if any(kind.__name__ == "Pipeline" for kind in type(estimator).__mro__):
+        from attar.adapters.pipeline import adapt_pipeline
+
+        return adapt_pipeline(estimator)
     if _is_linear(estimator):
         return LinearEstimator(estimator)
     if hasattr(estimator, "tree_"):
@@ -52,7 +66,8 @@ def _is_linear(estimator: Any) -> bool:
     if not (hasattr(estimator, "coef_") and hasattr(estimator, "intercept_")):
         return False
     points = np.random.default_rng(0).standard_normal((3, estimator.coef_.shape[-1]))
-    ask = estimator.decision_function if hasattr(estimator, "decision_function") else estimator.predict
+    names = ("linear_predictor", "decision_function", "predict")  # the first is what a log link is laid on
+    ask = next(getattr(estimator, name) for name in names if hasattr(estimator, name))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # the points have no column names
         answers = np.asarray(ask(points), dtype=float)
@@ -68,11 +83,17 @@ class Estimator:
     estimator: Any
 
     @property
+    def hint(self) -> str:
+        piped = hasattr(self.estimator, "steps")
+        return "a Pipeline's raw columns are explained by methods that only ask, such as Shapley" if piped else ""
+
+    @property
     def log_odds(self) -> bool:
         return hasattr(self.estimator, "classes_")
 
     def predict(self, inputs: Inputs) -> Tensor:
-        return placed(torch.from_numpy(self._answers(rows_of_table(inputs))), inputs.device)
+        with refusals(inputs, type(self.estimator).__name__):
+            return placed(torch.from_numpy(self._answers(rows_of_table(inputs, self.estimator))), inputs.device)
 
     def _answers(self, table: Any) -> np.ndarray:
         if hasattr(self.estimator, "predict_proba"):
@@ -102,8 +123,8 @@ class LinearEstimator:
             return self._answers(inputs)
 
     def _answers(self, inputs: Inputs) -> Tensor:
-        weights, bias = self._outputs(inputs.device)
-        return _linear(inputs, weights) + bias
+        weights, bias = self.weights(inputs.device)
+        return _linear(inputs, weights[:, own_order(self.estimator, inputs)]) + bias
 
     def coefficients(self, inputs: Inputs, target: Target) -> tuple[Parts, Tensor]:
         if isinstance(target, Difference):
@@ -111,7 +132,8 @@ class LinearEstimator:
             return this[0] - that[0], this[1] - that[1]
         if not isinstance(target, Logit):
             raise UnsupportedError(f"W·x explains a logit, the target is {target!r}; ask for attar.Logit(class)")
-        weights, bias = self._outputs(inputs.device)
+        weights, bias = self.weights(inputs.device)
+        weights = weights[:, own_order(self.estimator, inputs)]
         chosen = torch.as_tensor(target.index, device=inputs.device).expand(len(inputs))
         if isinstance(inputs, SparseRows):
             rows = weights[chosen[inputs.rows], inputs.columns]
@@ -125,7 +147,7 @@ class LinearEstimator:
         with torch.enable_grad():
             return gradients_of(lambda parts: self._answers(inputs.replace(parts)), targets, leaves_of(inputs.parts))
 
-    def _outputs(self, device: torch.device) -> tuple[Tensor, Tensor]:
+    def weights(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """W `Float[Tensor, "outputs features"]` and b `Float[Tensor, " outputs"]`."""
         kept = self.estimator.coef_
         kept = kept.toarray() if hasattr(kept, "toarray") else kept  # after sparsify()
@@ -184,6 +206,7 @@ class TreeEstimator:
             )
             node[moving] = above
             moving = parent[node] >= 0
+        gain = np.ascontiguousarray(gain[:, own_order(self.estimator, inputs)])
         found = (values[rows, leaves.numpy()], values[:, 0], gain)
         output, root, gains = (placed(torch.from_numpy(array), inputs.device) for array in found)
         if isinstance(inputs, SparseRows):
@@ -193,8 +216,9 @@ class TreeEstimator:
         return Walk(output, root, Parts({"input": gains}), torch.zeros_like(output))
 
     def _leaves(self, inputs: Inputs) -> Tensor:
-        table = rows_of_table(inputs)
-        return torch.from_numpy(np.asarray(self.estimator.apply(table)))
+        with refusals(inputs, type(self.estimator).__name__):
+            table = rows_of_table(inputs, self.estimator)
+            return torch.from_numpy(np.asarray(self.estimator.apply(table)))
 
     def _values(self) -> Tensor:
         tree = self.estimator.tree_
@@ -213,15 +237,17 @@ def target_of_nodes(values: Tensor, target: Target, count: int) -> np.ndarray:
     return values.T[torch.as_tensor(target.index, device=values.device).expand(count)].numpy()
 
 
-def rows_of_table(inputs: Inputs) -> Any:
-    """A 2-D table for scikit-learn: a dense array, or a CSR matrix for sparse rows."""
+def rows_of_table(inputs: Inputs, estimator: Any = None) -> Any:
+    """A 2-D table for scikit-learn: a dense array, a data frame where the examples came as one, or a CSR matrix for
+    sparse rows. The columns of a frame are in the order that the estimator was fitted in."""
     if isinstance(inputs, SparseRows):
         from scipy.sparse import csr_matrix
 
         entries = (_array(inputs.counts), (_array(inputs.rows), _array(inputs.columns)))
         return csr_matrix(entries, shape=(inputs.size, inputs.width))
     if isinstance(inputs, Tensors) and inputs.values.ndim == 2:
-        return _array(inputs.values) if inputs.library is None else inputs.frame()
+        columns = inputs.columns
+        return _array(inputs.values) if columns is None else frame_for(estimator, inputs, columns)
     raise InputError("a scikit-learn estimator explains tables: give a (rows, columns) array or sparse rows")
 
 
@@ -237,4 +263,5 @@ def _linear(inputs: Inputs, weights: Tensor) -> Tensor:
         return weights.new_zeros(len(inputs), len(weights)).index_add_(0, inputs.rows, terms.to(weights.dtype))
     if not isinstance(inputs, Tensors) or inputs.values.ndim != 2:
         raise InputError("a linear estimator explains tables: give a (rows, columns) array or sparse rows")
-    return precise(inputs.values) @ weights.T
+    (values,) = inputs.arguments()
+    return precise(values) @ weights.T

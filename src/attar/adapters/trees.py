@@ -1,7 +1,7 @@
 """Ensembles of scikit-learn's trees: their outputs, and each column's Shapley value in them, by the `shap` library."""
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from attar.adapters.frames import fitted_order, own_order, refusals
 from attar.adapters.sklearn import Estimator, rows_of_table
 from attar.core.baseline import Rows
+from attar.core.column import LARGEST, as_codes
 from attar.core.errors import InputError, UnsupportedError
 from attar.core.inputs import Inputs, Tensors
 from attar.core.model import Contributions, Forest
@@ -55,7 +57,8 @@ class Probabilities:
             raise InputError(f"{type(self.estimator).__name__} has no predict_proba, and so no probabilities")
 
     def predict(self, inputs: Inputs) -> Tensor:
-        share = np.asarray(self.estimator.predict_proba(rows_of_table(inputs)), dtype=float)
+        with refusals(inputs, type(self.estimator).__name__):
+            share = np.asarray(self.estimator.predict_proba(rows_of_table(inputs, self.estimator)), dtype=float)
         return placed(torch.from_numpy(share), inputs.device)
 
     def missing(self, protocol: type) -> str | None:
@@ -87,11 +90,10 @@ def contributions(estimator: Any, inputs: Inputs, background: Rows | None) -> Co
         import shap
         from shap.maskers import Independent
 
-    table = rows_of_table(inputs)
-    table = table.toarray() if hasattr(table, "toarray") else np.asarray(table, dtype=float)
+    table, own = _numbers(estimator, inputs, inputs), own_order(estimator, inputs)
     options: dict[str, Any] = {"feature_perturbation": "tree_path_dependent"}
     if background is not None:
-        against = background.like(Tensors(torch.from_numpy(table))).cpu().numpy()
+        against = _against(estimator, inputs, table, background)
         if _is_a(estimator, "BaseHistGradientBoosting"):
             # shap compares in single precision here, and these trees split at values of the training data: a hair less
             # stays on its side of the split.
@@ -107,11 +109,33 @@ def contributions(estimator: Any, inputs: Inputs, background: Rows | None) -> Co
             found = np.asarray(explainer.shap_values(table, check_additivity=False), dtype=float)
     except Exception as problem:  # shap raises anything, from AssertionError to its own
         raise UnsupportedError(f"shap cannot explain this {type(estimator).__name__} ({problem})") from problem
-    values = found if found.ndim == 3 else found[..., None]
+    values = (found if found.ndim == 3 else found[..., None])[:, own]
     reference = np.atleast_1d(np.asarray(explainer.expected_value, dtype=float))
     if hasattr(estimator, "classes_") and values.shape[-1] == 1:  # the margin of the second of two classes
         values, reference = np.concatenate([-values, values], -1), np.concatenate([-reference, reference])
     return Contributions(*(placed(torch.from_numpy(array), inputs.device) for array in (values, reference)))
+
+
+def _numbers(estimator: Any, inputs: Inputs, rows: Inputs) -> np.ndarray:
+    """The rows of a table as numbers with NaN where one is missing, in the order of fitting."""
+    columns = inputs.columns if isinstance(inputs, Tensors) else None
+    if columns is None or not isinstance(rows, Tensors):
+        table = rows_of_table(rows)
+        return table.toarray() if hasattr(table, "toarray") else np.asarray(table, dtype=float)
+    if wrong := [column for column in columns.each if column.coded and column.levels]:
+        raise UnsupportedError(
+            f"TreeSHAP takes numbers, and column {wrong[0].name!r} is {wrong[0].kind()}: explain it with Shapley"
+        )
+    codes, order = as_codes(rows.values), fitted_order(estimator, inputs)
+    codes = codes if order is None else codes[:, order]
+    return np.where(codes >= LARGEST, np.nan, codes)
+
+
+def _against(estimator: Any, inputs: Inputs, table: np.ndarray, background: Rows) -> np.ndarray:
+    if not isinstance(inputs, Tensors) or inputs.columns is None:
+        return background.like(Tensors(torch.from_numpy(table))).cpu().numpy()
+    wide = replace(inputs, values=inputs.values.detach().cpu().double())
+    return _numbers(estimator, inputs, replace(wide, values=background.like(wide)))
 
 
 def _is_a(estimator: Any, *families: str) -> bool:

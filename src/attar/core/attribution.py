@@ -10,9 +10,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from attar.core.columns import Columns
 from attar.core.error import Error
 from attar.core.errors import InputError
 from attar.core.features import Features
+from attar.core.inputs import Tensors
 from attar.core.parts import Parts, joined, precise
 from attar.core.show import as_text, leading
 
@@ -29,7 +31,8 @@ class Attribution:
     each value, laid out like `parts`, where the method samples. `measured` is what more it found of each example, by
     name, such as a surrogate's R²; `rules` are what it keeps of each, in words. `layers` are those whose
     outputs were read, where the method reads any. `entry_names` are those of an example's entries, in the order of a
-    flattened row.
+    flattened row; `table` is the examples themselves where they came as a data frame, so that what a column is can be
+    shown beside what it counts.
     """
 
     parts: Parts
@@ -42,6 +45,7 @@ class Attribution:
     standard_error: Parts | None = None
     names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     entry_names: tuple[str, ...] | None = None
+    table: Tensors | None = None
     method: str = ""
     target: str = ""
     carried_by: str | None = None
@@ -81,6 +85,7 @@ class Attribution:
             error=replace(self.error, bound=self.error.bound * stretch),
             names={features.name: features.names} if features.names is not None else {},
             entry_names=None,
+            table=None,
             standard_error=None,
             carried_by=features.rule,
             single=False,
@@ -98,6 +103,19 @@ class Attribution:
         """
         return [(part.name, part.value) for part in leading(self, example, limit)]
 
+    def frame(self, measured: str | None = None) -> Any:
+        """The examples as the data frame that they came as, or what was `measured` of their columns, such as a
+        counterfactual. Raises `InputError` where there is none."""
+        if self.table is None:
+            raise InputError("the examples did not come as a data frame, or the attribution is of other features")
+        if measured is None:
+            return self.table.frame()
+        codes = self.measured.get(measured)
+        if codes is None or codes.shape != self.table.values.shape:
+            there = [name for name, array in self.measured.items() if array.shape == self.table.values.shape]
+            raise InputError(f"{measured!r} is nothing measured of the columns; there is {', '.join(there) or 'none'}")
+        return replace(self.table, values=codes).frame()
+
     def save(self, path: str | Path) -> None:
         """Write to safetensors: arrays, and the provenance as text. Never a pickle."""
         from safetensors.torch import save_file
@@ -113,6 +131,8 @@ class Attribution:
         if self.standard_error is not None:
             arrays |= {f"standard_error/{n}": a for n, a in self.standard_error.items()}
         arrays |= {f"measured/{n}": a for n, a in self.measured.items()}
+        if self.table is not None:
+            arrays["table"] = self.table.values
         text: dict[str, Any] = {
             "method": self.method,
             "target": self.target,
@@ -125,6 +145,7 @@ class Attribution:
             "single": self.single,
             "names": {k: list(v) for k, v in self.names.items()},
             "entry_names": self.entry_names,
+            "columns": None if self.table is None or self.table.columns is None else self.table.columns.described(),
             "order": list(self.parts),  # safetensors keeps none
         }
         packed = {n: a.clone(memory_format=torch.contiguous_format) for n, a in arrays.items()}
@@ -150,6 +171,7 @@ class Attribution:
                 standard_error=_if_any({n: arrays.get(f"standard_error/{n}") for n in text["order"]}),
                 names=text["names"],
                 entry_names=None if text.get("entry_names") is None else tuple(text["entry_names"]),
+                table=_table(arrays.get("table"), text.get("columns")),
                 method=text["method"],
                 target=text["target"],
                 carried_by=text["carried_by"],
@@ -207,6 +229,13 @@ def chained(pieces: list[Attribution]) -> Attribution:
         else joined([p.standard_error for p in pieces if p.standard_error is not None]),
         names={n: [name for p in pieces for name in p.names[n]] for n in first.names},
     )
+
+
+def _table(codes: Tensor | None, columns: list[dict[str, Any]] | None) -> Tensors | None:
+    if codes is None or columns is None:
+        return None
+    known = Columns.of_description(columns)
+    return Tensors(codes, known.names, known)
 
 
 def _if_any(arrays: Mapping[str, Tensor | None]) -> Parts | None:

@@ -1,6 +1,6 @@
 """Which rows make up a feature: bonds → atoms, subgraph counts → atoms, entries → groups of entries."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor
 
 from attar.core.errors import InputError
 from attar.core.inputs import Entries, Inputs
+from attar.core.note import listed
 from attar.core.parts import Parts, precise
 
 
@@ -115,6 +116,40 @@ class Grouped:
         owner, share = for_each(array, flat[entry], entry, count)
         names = None if self.names is None else self.names * len(inputs)
         return Features(name="groups", rule="groups", owner=owner, shares={part: share}, names=names)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ColumnGroups:
+    """Columns of a table taken together under one name, as in `{"address": ["street", "town"]}`.
+
+    A column that stands in no group is a feature of its own, under its own name; all stand in the order of the columns,
+    a group where its first one does. Raises `InputError` for a column that is not there or stands in two groups, and
+    for a group that is called as a column outside it.
+    """
+
+    groups: Mapping[str, Sequence[str]]
+
+    def __repr__(self) -> str:
+        return f"ColumnGroups({ {name: list(columns) for name, columns in self.groups.items()} })"
+
+    def __call__(self, inputs: Inputs) -> Features:
+        entries = inputs.by_entry()
+        names = entries.given.entry_names
+        if not isinstance(entries, Entries) or names is None:
+            raise InputError("groups of columns are for tables whose columns have names: give a data frame")
+        group_of: dict[str, str] = {}
+        for group, columns in self.groups.items():
+            for column in columns:
+                if column not in names:
+                    raise InputError(f"group {group!r} names column {column!r}; there are {listed(names)}")
+                if column in group_of:
+                    raise InputError(f"column {column!r} stands in two groups: {group_of[column]!r} and {group!r}")
+                group_of[column] = group
+        if shared := [name for name in names if name in self.groups and group_of.get(name) != name]:
+            raise InputError(f"a group and a column outside it are both called {shared[0]!r}: rename one")
+        known = {name: k for k, name in enumerate(dict.fromkeys(group_of.get(name, name) for name in names))}
+        group = torch.tensor([known[group_of.get(name, name)] for name in names], dtype=torch.long)
+        return Grouped(group=group, names=tuple(known))(inputs)
 
 
 def for_each(

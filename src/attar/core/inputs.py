@@ -2,7 +2,7 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from attar.core.column import as_codes
+from attar.core.columns import Columns
 from attar.core.errors import InputError
 from attar.core.parts import Parts
 
@@ -95,33 +97,36 @@ class Tensors(Inputs):
     """A batch-first tensor of any rank: table rows, images, waveforms, volumes, embeddings.
 
     `names` are those of the entries of an example, where they have any: the columns of a table. A table that came as a
-    data frame remembers its `library` (pandas, polars, …), so that an estimator fitted on frames is asked with one.
+    data frame knows its `columns`: its values are numbers, codes of levels and codes of missing values, and a model of
+    frames is asked with the frame that they stand for.
     """
 
     values: Float[Tensor, "batch *features"]
     names: tuple[str, ...] = ()
-    library: Any = None
+    columns: Columns | None = None
 
     @classmethod
-    def of_frame(cls, frame: Any) -> Self:
-        """From a data frame of any library that narwhals knows. Raises `InputError` for a column without numbers."""
-        import narwhals as nw
+    def of_frame(cls, frame: Any, units: Mapping[str, str] | None = None) -> Self:
+        """From a data frame of any library that narwhals knows: numbers, yes or no, text, categories, with gaps or not.
 
-        table = nw.from_native(frame, eager_only=True)
-        wrong = [name for name, kind in table.schema.items() if not (kind.is_numeric() or kind == nw.Boolean)]
-        if wrong:
-            raise InputError(
-                f"column {wrong[0]!r} holds {table.schema[wrong[0]]}, expected numbers: encode it or leave it out"
-            )
-        values = torch.from_numpy(table.to_numpy().astype("float64", order="C"))
-        return cls(values, tuple(map(str, table.columns)), table.implementation)
+        `units` are those of columns by name; left out, they are read off names such as `age (years)`. Raises
+        `InputError` naming the column, as `Columns.encoded` says.
+        """
+        columns, codes = Columns.encoded(frame, units)
+        return cls(torch.from_numpy(codes), columns.names, columns)
 
     def frame(self) -> Any:
         """The table as a data frame of the library that it came from."""
-        import narwhals as nw
+        if self.columns is None:
+            raise InputError("these values did not come as a data frame: make one with Tensors.of_frame(frame)")
+        return self.columns.frame(as_codes(self.values))
 
-        array = self.values.detach().cpu().double().numpy()
-        return nw.from_numpy(array, schema=list(self.names), backend=self.library).to_native()
+    def beside(self, others: Iterable[Columns]) -> Self:
+        """The same examples, whose columns know the levels that only those of others have."""
+        columns = self.columns
+        for other in others:
+            columns = None if columns is None else columns.beside(other)
+        return self if columns is self.columns else replace(self, columns=columns)
 
     @property
     def parts(self) -> Parts:
@@ -149,6 +154,8 @@ class Tensors(Inputs):
         return replace(self, values=parts["input"])
 
     def arguments(self) -> tuple[Any, ...]:
+        if self.columns is not None:
+            self.columns.refuse_codes(self.values, "this model")
         return (self.values,)
 
 

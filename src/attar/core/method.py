@@ -5,6 +5,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, ClassVar, Protocol
 
 from attar.core.attribution import Attribution
+from attar.core.columns import Columns
 from attar.core.inputs import Inputs
 from attar.core.target import Target
 
@@ -19,6 +20,16 @@ class Method(Protocol):
     needs: ClassVar[type]
 
     def __call__(self, model: Any, inputs: Inputs, target: Target) -> Attribution: ...
+
+
+def columns_of(method: Method) -> Iterator[Columns]:
+    """The columns of the backgrounds and baselines that a method has, and those that the method has that it asks."""
+    for option in fields(method) if is_dataclass(method) else ():
+        within = getattr(method, option.name)
+        if isinstance(found := getattr(within, "columns", None), Columns):
+            yield found
+        elif hasattr(within, "needs"):
+            yield from columns_of(within)
 
 
 def needs_of(method: Method) -> Iterator[type]:

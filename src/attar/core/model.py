@@ -152,6 +152,24 @@ class Forest(Predictor, Protocol):
         ...
 
 
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """What each term adds to each output, the columns that each is a function of, and the outputs without any term."""
+
+    values: Float[Tensor, "batch terms outputs"]
+    columns: tuple[tuple[int, ...], ...]
+    reference: Float[Tensor, " outputs"]
+
+
+@runtime_checkable
+class Additive(Predictor, Protocol):
+    """Its outputs are sums of functions of one column each, or of a few."""
+
+    def terms(self, inputs: Inputs) -> Terms:
+        """The values of all terms; with the reference they sum to what it answers."""
+        ...
+
+
 def require(model: object, protocol: type, asker: str) -> None:
     """Raise `UnsupportedError`, naming what is missing, unless the model offers the protocol."""
     if reason := lacks(model, protocol):
@@ -161,12 +179,15 @@ def require(model: object, protocol: type, asker: str) -> None:
 def lacks(model: object, protocol: type) -> str | None:
     """Why the model does not offer the protocol, or None if it does.
 
-    An adapter that can do a thing only when it was told more (which layer, say) has a method `missing(protocol)`.
+    An adapter that can do a thing only when it was told more (which layer, say) has a method `missing(protocol)`; one
+    that knows another way to the same end says so in `hint`.
     """
     if not isinstance(model, protocol):
         offered = [p.__name__ for p in PROTOCOLS if isinstance(model, p)]
         found = f"{type(model).__name__} offers {', '.join(offered) or 'none of the protocols'}"
         gradients = issubclass(protocol, Differentiable) and not isinstance(model, Differentiable)
+        if protocol in (Linear, TreeEnsemble, Forest) and (hint := getattr(model, "hint", "")):
+            return f"{found}; {hint}"
         return f"{found}; for gradients give a torch.nn.Module" if gradients else found
     missing = getattr(model, "missing", None)
     return missing(protocol) if missing is not None else None
@@ -180,7 +201,7 @@ def told(model: Any, protocol: type, inputs: Inputs) -> Any:
 
 PROTOCOLS = (
     *(Predictor, Differentiable, Propagating, Layered, Pooled, Attending, SelfAttending),
-    *(Linear, TreeEnsemble, Forest),
+    *(Linear, TreeEnsemble, Forest, Additive),
 )
 Answer = TypeVar("Answer")
 
@@ -282,6 +303,10 @@ class Chunked:
     def contributions(self, inputs: Inputs, background: Rows | None) -> Contributions:
         pieces = self._asked(inputs, lambda chunk, _: self.model.contributions(chunk, background))
         return Contributions(_cat([p.values for p in pieces]), pieces[0].reference)
+
+    def terms(self, inputs: Inputs) -> Terms:
+        pieces = self._asked(inputs, lambda chunk, _: self.model.terms(chunk))
+        return Terms(_cat([p.values for p in pieces]), pieces[0].columns, pieces[0].reference)
 
     def _asked(self, inputs: Inputs, ask: Callable[[Inputs, Tensor], Answer]) -> list[Answer]:
         """The answers about consecutive chunks of the examples."""

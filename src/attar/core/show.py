@@ -28,6 +28,13 @@ class Leading:
     name: str
     value: float
     standard_error: float | None
+    said: str = ""  # what a column of a data frame is in the example
+
+    @property
+    def title(self) -> str:
+        if not self.said:
+            return self.name
+        return f"{self.name} is missing" if self.said == "missing" else f"{self.name} = {self.said}"
 
 
 def leading(found: "Attribution", example: int, limit: int | None = None) -> list[Leading]:
@@ -53,8 +60,31 @@ def leading(found: "Attribution", example: int, limit: int | None = None) -> lis
     for place, value, error in zip(order.tolist(), every[order].tolist(), spread[order].tolist(), strict=True):
         k = bisect(ends, place) - 1
         name = namers[k](place - ends[k])
-        shown.append(Leading(name=name, value=value, standard_error=None if isnan(error) else error))
+        said = _said(found, example, place)
+        shown.append(Leading(name=name, value=value, standard_error=None if isnan(error) else error, said=said))
     return shown
+
+
+def _said(found: "Attribution", example: int, entry: int) -> str:
+    """What an entry of the example is in words, where it is a column of a data frame."""
+    columns = None if found.table is None else found.table.columns
+    if columns is None or found.table is None or not found.single:
+        return ""
+    return columns[entry].said(float(found.table.values[example, entry]))
+
+
+def changes_of(found: "Attribution", example: int) -> dict[str, str]:
+    """What was measured of the columns of a data frame, such as a counterfactual: where it differs, in words."""
+    columns = None if found.table is None else found.table.columns
+    if columns is None or found.table is None or not found.single:
+        return {}
+    here, changes = found.table.values[example].tolist(), {}
+    for name, there in found.measured.items():
+        if there.shape == found.table.values.shape:
+            pairs = zip(columns.each, here, there[example].tolist(), strict=True)
+            said = [f"{each.name} {each.said(own)} → {each.said(other)}" for each, own, other in pairs if own != other]
+            changes[name] = ", ".join(said) or "no change"
+    return changes
 
 
 def _namer(found: "Attribution", part: str, mine: Tensor, shape: tuple[int, ...]) -> Callable[[int], str]:
@@ -88,15 +118,17 @@ def question_of(found: "Attribution") -> tuple[str, str]:
 def _one_example(found: "Attribution") -> list[str]:
     facts = [f"{name} {value}" for name, value in facts_of(found, 0).items() if value]
     parts = leading(found, 0, PARTS)
-    wide = max((len(part.name) for part in parts), default=0)
+    wide = max((len(part.title) for part in parts), default=0)
     largest = max((abs(part.value) for part in parts), default=0.0)
     said = textwrap.wrap(f"keeps: {found.rules[0]}", _WIDTH, subsequent_indent=" " * 7) if found.rules else []
+    for name, change in changes_of(found, 0).items():
+        said += textwrap.wrap(f"{name}: {change}", _WIDTH, subsequent_indent=" " * 7)
     lines = [" · ".join(facts), *said]
     spreads = ["" if part.standard_error is None else f" ± {part.standard_error:.2g}" for part in parts]
     beside = max(map(len, spreads), default=0)
     for part, spread in zip(parts, spreads, strict=True):
         value = f"{signed(part.value):>10}{spread:<{beside}}"
-        lines.append(f"  {part.name:<{wide}} {value}  {_bar(part.value, largest)}".rstrip())
+        lines.append(f"  {part.title:<{wide}} {value}  {_bar(part.value, largest)}".rstrip())
     rest = part_count(found, 0) - len(parts)
     return [*lines, f"  and {rest:,} more"] if rest > 0 else lines
 
@@ -109,7 +141,7 @@ def _examples(found: "Attribution", names: Sequence[str] | None) -> list[str]:
     last = "keeps" if found.rules else "counts most"
     lines = ["  ".join([*(f"{column:>{wide[column]}}" for column in columns), last])] if facts else []
     for k, row in enumerate(facts):
-        most = ", ".join(f"{part.name} {signed(part.value)}" for part in leading(found, k, 3))
+        most = ", ".join(f"{part.title} {signed(part.value)}" for part in leading(found, k, 3))
         most = found.rules[k] if found.rules else most
         lines.append("  ".join([*(f"{row[column]:>{wide[column]}}" for column in columns), most]))
     rest = len(found) - shown

@@ -12,6 +12,7 @@ from attar.core.show import (
     EXAMPLES,
     PARTS,
     Leading,
+    changes_of,
     facts_of,
     leading,
     meaning,
@@ -83,6 +84,7 @@ def _example_block(found: "Attribution", example: int, names: Sequence[str] | No
     )
     facts = " · ".join(f"{name} {value}" for name, value in facts_of(found, example).items() if value)
     kept = f"<div>keeps: {escape(found.rules[example])}</div>" if found.rules else ""
+    kept += "".join(f"<div>{escape(f'{name}: {said}')}</div>" for name, said in changes_of(found, example).items())
     pictures = "".join(_map_image(each, example) for each in maps)
     return f"<div>{title}<div>{escape(facts)}</div>{kept}{pictures}{_part_table(found, example)}</div>"
 
@@ -116,7 +118,7 @@ def _part_row(part: Leading, largest: float) -> str:
     spread = "" if part.standard_error is None else f" ± {part.standard_error:.2g}"
     cell = 'style="padding:1px 8px 1px 0;text-align:right"'
     return (
-        f'<tr><td style="padding:1px 8px 1px 0;text-align:left">{escape(part.name)}</td>'
+        f'<tr><td style="padding:1px 8px 1px 0;text-align:left">{escape(part.title)}</td>'
         f"<td {cell}>{signed(part.value)}{spread}</td>"
         '<td style="width:120px;padding:0"><div style="position:relative;height:12px">'
         f'<div style="position:absolute;top:0;bottom:0;width:{share:.1f}%;{side}"></div>'

@@ -129,7 +129,8 @@ class _Shares:
                 removed = ~keep[copy, share.feature[member] - first_feature[copy]]
                 gone.index_add_(0, share.row[member] + offset[copy], removed * share.share[member].to(gone))
             gone = gone.clamp(max=1).reshape(-1, *[1] * (array.ndim - 1))  # two features may hold all of a row
-            values[part] = array + gone * (away[part] - array)
+            # What goes entirely is what stands for absence to the last digit, be it the code of a missing value.
+            values[part] = torch.where(gone == 1, away[part].to(array), array + gone * (away[part] - array))
         return copies.replace(Parts(values)).given
 
 

@@ -14,21 +14,26 @@ from attar.core.errors import InputError
 from attar.core.method import Method
 from attar.core.target import Difference, Entry, Logit, Predicted, Target
 from attar.core.windows import Windows
-from attar.methods import METHODS
+from attar.methods import METHODS, OVER_ROWS
 
 
 def method_class(name: str) -> Any:
     """The class of a method by its name on the command line. Raises `InputError` with close names."""
-    if name not in METHODS:
-        close = difflib.get_close_matches(name, METHODS, n=1)
+    known = METHODS | OVER_ROWS
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {close[0]}?" if close else "."
-        raise InputError(f"there is no method {name!r}{hint} There are {', '.join(METHODS)}")
-    module, attribute = METHODS[name].split(":")
+        raise InputError(f"there is no method {name!r}{hint} There are {', '.join(known)}")
+    module, attribute = known[name].split(":")
     return getattr(import_module(module), attribute)
 
 
-def methods_of(names: Sequence[str], options: Sequence[str] = (), seed: int | None = None) -> dict[str, Method]:
+def methods_of(
+    names: Sequence[str], options: Sequence[str] = (), seed: int | None = None, rows: baseline.Rows | None = None
+) -> dict[str, Method]:
     """Methods by name with `field=value` options, each given to every one of them that has the field.
+
+    `rows` are the background of those that have one, and their typical row the baseline of those that have that.
 
     Raises `InputError` for an option that none has, with those they have, and for a value that its field cannot hold.
     """
@@ -47,6 +52,9 @@ def methods_of(names: Sequence[str], options: Sequence[str] = (), seed: int | No
         }
         if seed is not None and "seed" in fields[name]:
             given.setdefault("seed", seed)
+        for option, usual in {} if rows is None else {"background": rows, "baseline": baseline.Typical(rows)}.items():
+            if option in fields[name]:
+                given.setdefault(option, usual)
         made[name] = each(**given)
     return made
 

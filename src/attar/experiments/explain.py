@@ -1,5 +1,6 @@
 """What `attar explain` and `attar methods --for` do: a model file and an input file → attributions, or what fits."""
 
+import inspect
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -10,26 +11,33 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from attar.adapters import adapt
 from attar.adapters.examples import Examples, Reading, read_examples
+from attar.adapters.function import Function
 from attar.adapters.saved import Saved, open_model
+from attar.adapters.torch import TorchModel
 from attar.core.attribution import Attribution
+from attar.core.baseline import Rows
 from attar.core.errors import AttarError, InputError
 from attar.core.inputs import Inputs, Tensors
-from attar.core.method import Method, needs_of
-from attar.core.model import Chunked, Differentiable, Linear, TreeEnsemble, lacks, told
+from attar.core.method import Method, columns_of, needs_of
+from attar.core.model import Additive, Chunked, Differentiable, Linear, TreeEnsemble, lacks, told
 from attar.core.note import counted
 from attar.core.target import Logit, Predicted, Target
-from attar.experiments.asked import method_class, methods_of
-from attar.methods import METHODS
+from attar.experiments.asked import methods_of
+from attar.experiments.named import named_object
+from attar.methods import METHODS, OVER_ROWS
 from attar.verb import attribute
 
 _ONE_BY_ONE, _CUTS, _CHANNELS = 1024, 14, 4  # entries, windows along an axis, at most so many channels
+_BACKGROUND = 100  # rows of a table that stand for absence
 _TOGETHER = 64  # examples in one call of the model
 _TRIED, _SECONDS = 2000, 2.0  # evaluations, and how long, that one method may be tried for to see what it costs
 
 # What is asked where no method is named: the first that fits the model, and why.
 _USUAL: tuple[tuple[type, str, str], ...] = (
     (Linear, "weight-times-input", "the model is linear"),
+    (Additive, "shape-functions", "the model is a sum of functions of columns"),
     (TreeEnsemble, "tree-paths", "the model is a tree"),
     (Differentiable, "integrated-gradients", "the model has gradients"),
 )
@@ -86,7 +94,35 @@ class Fit:
 
 def opened(question: Question) -> Opened:
     """Open both files and ask the model once. Raises `InputError` where it does not take these inputs."""
-    saved: Saved = open_model(
+    saved = _model(question)
+    estimator = getattr(saved.model, "estimator", None)
+    known = getattr(estimator, "feature_names_in_", None)
+    examples = read_examples(
+        question.input,
+        question.reading,
+        dtype=getattr(saved.model, "dtype", None),
+        known=None if known is None else tuple(map(str, known)),
+        frames=_takes_frames(saved.model),
+    )
+    outputs = _asked(saved.model, examples.inputs, question.batch_size)
+    per = counted(outputs.shape[1], "output") if outputs.ndim == 2 else f"outputs {tuple(outputs.shape[1:])}"
+    said = (f"model: {question.model.name}, {saved.kind}, {per}", f"input: {question.input.name}, {examples.said}")
+    return Opened(question=question, model=saved.model, examples=examples, outputs=outputs, said=said)
+
+
+def _model(question: Question) -> Saved:
+    """The model in the file, or the object of that name."""
+    if ":" in question.model.name and not question.model.exists():
+        found = named_object(str(question.model))
+        if question.module is not None or question.arguments:
+            raise InputError(f"{question.model} is an object, which needs no class: leave out --module and --arguments")
+        if isinstance(found, torch.nn.Module):
+            model = TorchModel(found, question.layers, channels=question.channels, output=question.output)
+            return Saved(model=model, kind=type(found).__name__)
+        last = found.steps[-1][1] if hasattr(found, "steps") else found
+        kind = "a function" if inspect.isroutine(found) else type(found).__name__
+        return Saved(model=adapt(found), kind=kind if last is found else f"{kind} to {type(last).__name__}")
+    return open_model(
         question.model,
         module=question.module,
         arguments=question.arguments,
@@ -96,18 +132,33 @@ def opened(question: Question) -> Opened:
         by_layer=question.at is not None,
         output=question.output,
     )
-    estimator = getattr(saved.model, "estimator", None)
-    known = getattr(estimator, "feature_names_in_", None)
-    examples = read_examples(
-        question.input,
-        question.reading,
-        dtype=getattr(saved.model, "dtype", None),
-        known=None if known is None else tuple(map(str, known)),
-    )
-    outputs = _asked(saved.model, examples.inputs, question.batch_size)
-    per = counted(outputs.shape[1], "output") if outputs.ndim == 2 else f"outputs {tuple(outputs.shape[1:])}"
-    said = (f"model: {question.model.name}, {saved.kind}, {per}", f"input: {question.input.name}, {examples.said}")
-    return Opened(question=question, model=saved.model, examples=examples, outputs=outputs, said=said)
+
+
+def _takes_frames(model: Any) -> bool:
+    """Whether a model is asked with data frames: an estimator that was fitted on one, and a function."""
+    estimator = getattr(model, "estimator", None)
+    if estimator is None:
+        return isinstance(model, Function)
+    return hasattr(estimator, "feature_names_in_") or not hasattr(estimator, "n_features_in_")
+
+
+def _background(both: Opened, names: Sequence[str], seed: int | None) -> tuple[Rows | None, str]:
+    """Rows of the table that stand for absence, where zero cannot or a method cannot do without; and what to say."""
+    inputs, others = both.examples.inputs, both.examples.others
+    columns = inputs.columns if isinstance(inputs, Tensors) else None
+    needed = any(name in OVER_ROWS for name in names)
+    if others is None and needed:
+        raise InputError(
+            f"{both.question.input.name} has no other rows to start from: give a table of several, and a model of data "
+            "frames (an estimator that was fitted on one, a function)"
+        )
+    if others is None or columns is None or not (needed or columns.coded.any()):
+        return None, ""
+    rows = Rows(others)  # type: ignore[arg-type] - a table, of which it takes the values
+    some = rows.some(_BACKGROUND, seed or 0)
+    of_all = "" if len(some) == len(rows) else f" of {len(rows):,}, drawn with seed {seed or 0}"
+    which = "rows" if both.question.reading.row is None else "other rows"
+    return some, f"background: {len(some)} {which}{of_all}"
 
 
 def explain(
@@ -118,16 +169,22 @@ def explain(
     seed: int | None = None,
 ) -> Explained:
     """An attribution by each method, the usual one for the model where none is named."""
-    made = None if methods is None else methods_of(methods, options, seed)  # before anything is opened
+    known = Rows(torch.zeros(1, 1)) if any(name in OVER_ROWS for name in methods or ()) else None
+    made = None if methods is None else methods_of(methods, options, seed, known)  # before anything is opened
     both = opened(question)
     said = list(both.said)
+    rows, background = _background(both, methods or (), seed)
+    if methods is not None and rows is not None:
+        made = methods_of(methods, options, seed, rows)
     if made is None:
         name, why = usual(both.model, target)
         settled = name != "occlusion" or any(option.startswith("by=") for option in options)
         windows = None if settled else _windows(both.examples.inputs)
-        made = methods_of([name], [*([] if windows is None else [f"by={windows}"]), *options], seed)
+        made = methods_of([name], [*([] if windows is None else [f"by={windows}"]), *options], seed, rows)
         by = "" if windows is None else f" by windows of {windows}"
         said.append(f"method: {name}{by}, because {why} (others: attar methods --for)")
+    if background and any(hasattr(each, "background") or hasattr(each, "baseline") for each in made.values()):
+        said.append(background)
     if seed is not None and not any(hasattr(method, "seed") for method in made.values()):
         said.append("seed: of no use here, for nothing is drawn")
     said.append(f"target: {_target_said(target, both)}")
@@ -142,7 +199,8 @@ def explain(
 
 def usual(model: Any, target: Target) -> tuple[str, str]:
     """The method that is asked where none is named, and why."""
-    if not isinstance(target, Logit | Predicted) and any(lacks(model, each) is None for each in (Linear, TreeEnsemble)):
+    explained = (Linear, Additive, TreeEnsemble)
+    if not isinstance(target, Logit | Predicted) and any(lacks(model, each) is None for each in explained):
         return "occlusion", "the target is more than one output of a model that explains one"
     fitting = ((name, why) for protocol, name, why in _USUAL if lacks(model, protocol) is None)
     return next(fitting, _OTHERWISE)
@@ -160,14 +218,16 @@ def _windows(inputs: Inputs) -> str | None:
 def fitting(question: Question) -> tuple[Opened, list[Fit]]:
     """Every method, tried on the first example: what it costs there, or why it does not fit."""
     both = opened(question)
-    return both, [_tried(name, both) for name in METHODS]
+    rows, _ = _background(both, (), None)
+    return both, [_tried(name, both, rows) for name in METHODS]
 
 
-def _tried(name: str, both: Opened) -> Fit:
+def _tried(name: str, both: Opened, rows: Rows | None) -> Fit:
     one = both.examples.inputs.take(torch.zeros(1, dtype=torch.long, device=both.examples.inputs.device))
     asked = _Counted(both.model, both.question.batch_size or _TOGETHER, answered=(one, both.outputs[:1]))
     try:
-        method = method_class(name)()
+        method = methods_of([name], rows=rows)[name]
+        one = one.beside(columns_of(method)) if isinstance(one, Tensors) else one
         for needs in needs_of(method):
             asked.model = told(asked.model, needs, one)
             if reason := lacks(asked.model, needs):

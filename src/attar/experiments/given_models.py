@@ -1,11 +1,8 @@
 """A model of molecules that somebody else made: what it takes, what it is asked, and whether it can be made again."""
 
 import inspect
-import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
@@ -35,28 +32,6 @@ from attar.methods.occlusion import Occlusion
 from attar.methods.tree_paths import TreePaths
 from attar.methods.weight_times_input import WeightTimesInput
 from attar.verb import attribute
-
-
-def named_object(text: str) -> Any:
-    """`module:object`, from the folder one is in or from what is installed. Raises `InputError` where there is none."""
-    module, colon, name = text.partition(":")
-    if not colon or not module or not name:
-        raise InputError(f"--model is {text!r}, expected module:object, such as my_models:classifier")
-    here = os.getcwd()
-    added = here not in sys.path
-    if added:
-        sys.path.insert(0, here)
-    try:
-        found = import_module(module)
-    except ImportError as problem:
-        raise InputError(f"--model {text}: there is no module {module} here ({problem})") from problem
-    finally:
-        if added:
-            sys.path.remove(here)
-    if not hasattr(found, name):
-        public = [each for each in vars(found) if not each.startswith("_")]
-        raise InputError(f"--model {text}: {module} has no {name}; it has {', '.join(public[:12])}")
-    return getattr(found, name)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

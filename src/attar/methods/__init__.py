@@ -2,6 +2,7 @@
 
 METHODS: dict[str, str] = {
     "weight-times-input": "attar.methods.weight_times_input:WeightTimesInput",
+    "shape-functions": "attar.methods.shape_functions:ShapeFunctions",
     "tree-paths": "attar.methods.tree_paths:TreePaths",
     "tree-shap": "attar.methods.tree_shap:TreeSHAP",
     "gradient": "attar.methods.gradient:Gradient",
@@ -30,6 +31,9 @@ METHODS: dict[str, str] = {
     "anchors": "attar.methods.anchors:Anchors",
     "random": "attar.methods.random_values:RandomValues",
 }
+
+# Those that have no defaults, for they start from rows of a table: from the command line, from the file's other rows.
+OVER_ROWS: dict[str, str] = {"counterfactual": "attar.methods.counterfactual:Counterfactual"}
 
 # Names that an audit gives to a method with other options than its defaults: the method, and what is different.
 VARIANTS: dict[str, tuple[str, str]] = {

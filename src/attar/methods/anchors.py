@@ -10,6 +10,7 @@ from torch import Tensor
 
 from attar.core.attribution import Attribution
 from attar.core.baseline import Baseline, Rows, Zeros
+from attar.core.columns import Columns
 from attar.core.error import Error
 from attar.core.errors import InputError, UnsupportedError
 from attar.core.features import Features
@@ -19,7 +20,7 @@ from attar.core.parts import precise
 from attar.core.show import index_name
 from attar.core.target import Difference, Logit, Probability, Target
 from attar.estimation.absence import absence
-from attar.estimation.bins import below_the_largest
+from attar.estimation.bins import Bins, Held, below_the_largest
 from attar.estimation.rules import Perturbed, Rules, Search, between, by_every_rule
 from attar.estimation.sampled import Layout, by_count
 
@@ -34,7 +35,8 @@ class Anchors:
     amount of the target. It is 0 for what the rule does not keep. Features are `by`'s (None: every entry of a tensor,
     every row of a graph or bag). Over one baseline each other feature is absent by the toss of a coin. With `Rows` of a
     background all others are as in a random row, and a feature is kept in its own of `bins` quantile bins: a row that
-    has it there keeps its value (`bins` None, or `by` given: kept as it is).
+    has it there keeps its value (`bins` None, or `by` given: kept as it is). Of a data frame each level of a category
+    is a bin, and so is what is missing.
     The answer is whether the target's class is the predicted one (of a single output: whether it is positive; of a
     `Difference`: its sign), or with `within` a target that changes by at most so much. A single output that never
     changes its sign, such as a probability, is held by the empty rule: give `within`.
@@ -102,7 +104,7 @@ class Anchors:
             and self.by is None
             and self.bins is not None
         ):
-            bins = _Bins.of(inputs, self.background, self.bins)
+            bins = _Kept.of(inputs, self.background, self.bins)
         perturbed = Perturbed(
             model=model,
             absence=around,
@@ -236,22 +238,25 @@ class _Found:
 
 
 @dataclass(frozen=True, eq=False)
-class _Bins:
-    """In which quantile bin of the background the entries of its rows and of the examples are."""
+class _Kept:
+    """In which bin of the background the entries of its rows and of the examples are."""
 
     edges: Float[Tensor, "entries edges"]
     rows: Float[Tensor, "background entries"]
+    here: Float[Tensor, "batch entries"]
     of_rows: Int[Tensor, "background entries"]
     of_examples: Int[Tensor, "batch entries"]
+    columns: Columns | None
 
     @classmethod
-    def of(cls, inputs: Tensors, background: Rows, bins: int) -> "_Bins":
-        rows = background.like(inputs).flatten(1)
-        place = torch.arange(1, bins, device=rows.device) * len(rows) / bins
-        ordered = rows.sort(0).values.T
-        edges = below_the_largest(ordered[:, (place.ceil().long() - 1).clamp(min=0)], ordered).contiguous()
-        here = inputs.values.flatten(1)
-        return cls(edges, rows, *(torch.searchsorted(edges, each.T.contiguous()).T for each in (rows, here)))
+    def of(cls, inputs: Tensors, background: Rows, bins: int) -> "_Kept":
+        rows, here = background.like(inputs).flatten(1), inputs.values.flatten(1)
+        held = Held.by(inputs, rows.shape[1])
+        ordered, count = held.ordered(rows)
+        place = torch.arange(1, bins, device=rows.device) * count[:, None] / bins
+        edges = below_the_largest(ordered.gather(1, (place.ceil().long() - 1).clamp(min=0)), ordered).contiguous()
+        bin_of = Bins(held=held, edges=edges)
+        return cls(edges, rows, here, bin_of(rows), bin_of(here), inputs.columns)
 
     def outside(self, example: Int[Tensor, " copies"], row: Int[Tensor, " copies"]) -> Tensor:
         return self.of_rows[row] != self.of_examples[example]
@@ -259,6 +264,8 @@ class _Bins:
     def said(self, name: str, example: int, entry: int) -> str:
         """The bin of an entry, or its value where the background has no other in its bin."""
         number = int(self.of_examples[example, entry])
+        if self.columns is not None and (number > self.edges.shape[1] or not self.columns[entry].number):
+            return self.columns[entry].phrase(float(self.here[example, entry]))
         values = self.rows[self.of_rows[:, entry] == number, entry].unique().tolist()
         if len(values) == 1:
             return f"{name} = {values[0]:.4g}"
@@ -274,7 +281,7 @@ class _Words:
 
     features: Features
     inputs: Inputs
-    bins: _Bins | None
+    bins: _Kept | None
     on_rows: bool
 
     def __call__(self, example: int, kept: Tensor) -> str:
@@ -302,4 +309,7 @@ class _Words:
         name = name if self.inputs.single else f"{part} {name}"
         if self.bins is not None:
             return self.bins.said(name, example, entry)
+        columns = self.inputs.columns if isinstance(self.inputs, Tensors) else None
+        if columns is not None:
+            return columns[entry].phrase(float(array.flatten()[row]))
         return f"{name} = {float(array.flatten()[row]):.4g}"

@@ -10,12 +10,14 @@ from torch import Tensor
 
 from attar.core.attribution import Attribution
 from attar.core.baseline import Rows
+from attar.core.column import medians
 from attar.core.error import Error
 from attar.core.errors import InputError
 from attar.core.inputs import Inputs, Tensors
 from attar.core.model import Chunked, Predictor
 from attar.core.parts import Parts, precise
 from attar.core.target import Target
+from attar.estimation.bins import Held
 
 _NUMBERS = 2**22  # numbers that the copies of one step may take
 
@@ -25,7 +27,8 @@ class Counterfactual:
     """What undoing each change would give back, on the way from an example to a near one that is answered otherwise.
 
     For tables. `measured["counterfactual"]` is that near row and `measured["distance"]` its distance: the sum over
-    columns of the change in units of the column's median absolute deviation in `background`. Otherwise means another
+    columns of the change in units of the column's median absolute deviation in `background`; a category that changes,
+    and a number that becomes missing or no longer is, count `per_change`. Otherwise means another
     class (the other sign, of a single output), or with `to` a target on the other side of that number, or at it: a
     yield of 50, say, or a probability of 0.5. A value, in units of the target, is the target with that one change
     undone less the target of the counterfactual: positive where the change lowered it, exactly 0 where nothing changed;
@@ -34,10 +37,11 @@ class Counterfactual:
     The search starts at the `neighbours` nearest rows of the background that are answered otherwise, undoes one change
     after another, always the one that leaves the answer safest, until each is needed, comes nearer by `bisections`
     along a straight line, and undoes what is not needed there; columns that hold only whole numbers in the background
-    keep theirs.
+    keep theirs, and a category changes whole or not at all. Of a data frame `found.frame("counterfactual")` is the near
+    rows as one.
     Misleads as advice: nothing here knows what can be changed, or what else changes with it (of a class that is spelled
-    in several columns one may change alone). A search, not a proof: there may be nearer ones. Not in the command line's
-    list, because there is no background to start from by default.
+    in several columns one may change alone; in a data frame it is one column). A search, not a proof: there may be
+    nearer ones. On the command line the file's other rows are the background; there is none by default.
     Raises `InputError` for anything but a table, and for outputs that say no class unless `to` is given.
     Source: Wachter et al. 2017, arXiv:1711.00399 (the question, the distance); the search is ours.
     """
@@ -46,6 +50,7 @@ class Counterfactual:
     to: float | None = None
     neighbours: int = 4
     bisections: int = 10
+    per_change: float = 1.0
 
     needs: ClassVar[type] = Predictor
 
@@ -56,6 +61,8 @@ class Counterfactual:
             raise InputError(f"neighbours is {self.neighbours}, expected 1 or more rows to start from")
         if self.bisections < 0:
             raise InputError(f"bisections is {self.bisections}, expected 0 or more")
+        if not self.per_change > 0:
+            raise InputError(f"per_change is {self.per_change}, expected more than 0 median absolute deviations")
 
     def __call__(self, model: Chunked, inputs: Inputs, target: Target) -> Attribution:
         return self.each(model, inputs, (target,))[0]
@@ -121,9 +128,11 @@ class _Search:
     def __post_init__(self) -> None:
         self.every = torch.arange(len(self.inputs), device=self.rows.device)
         self.used = torch.full_like(self.every, len(self.rows))
-        off = (precise(self.rows) - precise(self.rows).median(0).values).abs()
-        spread = off.median(0).values
-        wide = torch.where(spread > 0, spread, off.mean(0))
+        self.held = Held.by(self.inputs, self.rows.shape[1])
+        gone = self.held.gone(self.rows)
+        off = (precise(self.rows) - medians(precise(self.rows), gone)).abs().masked_fill(gone, 0.0)
+        spread = medians(off, gone)
+        wide = torch.where(spread > 0, spread, off.sum(0) / (~gone).sum(0).clamp(min=1))
         self.scale = torch.where(wide > 0, wide, 1.0)
         self.whole = (self.rows == self.rows.round()).all(0)
 
@@ -134,7 +143,7 @@ class _Search:
         margin = self.margin(
             self.known.repeat(count, *[1] * (self.known.ndim - 1)), examples.repeat_interleave(background)
         )
-        far = torch.cdist(precise(here) / self.scale, precise(self.rows) / self.scale, p=1)
+        far = self._far(here)
         far = far.masked_fill(margin.reshape(count, background) <= 0, float("inf")).sort(dim=1, stable=True)
         kept = min(self.method.neighbours, background)
         example, valid = examples.repeat_interleave(kept), torch.isfinite(far.values[:, :kept].flatten())
@@ -145,6 +154,23 @@ class _Search:
         best = distance.argmin(1)
         chosen = torch.arange(count, device=best.device) * distance.shape[1] + best
         return there[chosen], valid[chosen]
+
+    def _far(self, here: Float[Tensor, "some columns"]) -> Float[Tensor, "some background"]:
+        """The distance of every row."""
+        apart = self.held.apart(self.rows).any(0) | self.held.apart(here).any(0)
+        ours, theirs = (precise(each[:, ~apart]) / self.scale[~apart] for each in (here, self.rows))
+        far = torch.cdist(ours, theirs, p=1)
+        for column in apart.nonzero()[:, 0].tolist():
+            one, other = here[:, column, None].expand_as(far), self.rows[None, :, column].expand_as(far)
+            far = far + self._steps(one[..., None], other[..., None], slice(column, column + 1))[..., 0]
+        return far
+
+    def _steps(self, one: Tensor, other: Tensor, columns: slice = slice(None)) -> Float[Tensor, "*rows columns"]:
+        """How far a column of the one is from that of the other."""
+        named = self.held.named[columns]
+        apart = named | (self.held.gone(one) | self.held.gone(other))
+        change = precise(one != other) * self.method.per_change
+        return torch.where(apart, change, precise(one - other).abs() / self.scale[columns])
 
     def _undone(self, there: Tensor, example: Tensor, valid: Tensor) -> Tensor:
         """One change after another, always the one that leaves the answer safest, until each is needed."""
@@ -163,7 +189,9 @@ class _Search:
 
     def _nearer(self, there: Tensor, example: Tensor, valid: Tensor) -> Tensor:
         """As near as the answer allows, along the line to the example; what is whole stays."""
-        way = torch.where(self.whole, 0.0, there - self.inputs.values[example])
+        here = self.inputs.values[example]
+        still = self.whole | self.held.apart(there) | self.held.apart(here)
+        way = torch.where(still, 0.0, there - here)
         share, step = way.new_zeros(len(way), 1), 0.5
         some = (valid & (way != 0).any(1)).nonzero()[:, 0]
         for _ in range(self.method.bisections if len(some) else 0):
@@ -201,4 +229,4 @@ class _Search:
         return outputs.scatter(1, said, -torch.inf).max(1).values - outputs.gather(1, said)[:, 0]
 
     def distance(self, there: Tensor, example: Tensor) -> Float[Tensor, " copies"]:
-        return (precise(there - self.inputs.values[example]).abs() / self.scale).sum(1)
+        return self._steps(there, self.inputs.values[example]).sum(1)

@@ -40,7 +40,8 @@ class Lime:
     points answers for the whole batch; a value is what it adds that the column is in the example's `bins`-quantile bin
     (quartiles) rather than outside. d² is the share of columns in another bin, width 0.75. With `bins` None columns
     are normal, d is in standard deviations (over the root of the number of columns) and a value is slope times
-    distance from the column's mean.
+    distance from the column's mean. Of a data frame a category is at the example's level or not, in both ways, and what
+    is missing is a bin or level of its own; a level that no row of the background has gets 0.
     Draws double until the error, the sum of 95% half-widths by sandwich standard errors, is at most `tolerance` of the
     values' L1 norm, or until the `budget` ends. It speaks of the draws, not of the surrogate: that is judged by
     `measured["R²"]`, the share of the answers' weighted variance that it explains. No feature is set to zero unasked,
@@ -198,8 +199,8 @@ class _AtPoints:
         freedom = draws - self.features - 1 - (0 if control is None else control.freedom)
         slopes, errors = (array.transpose(0, 1) for array in (fit.slopes, fit.errors))
         if self.method.bins is None:  # from per standard deviation to what this example's distance from the mean adds
-            distance = self.points.standard(self.points.inputs.values[self.examples])
-            slopes, errors = slopes * distance, errors * distance.abs()
+            reach = self.points.reach(self.examples)
+            slopes, errors = slopes * reach, errors * reach.abs()
         said = {"R²": fit.explained.T}
         return Estimate(values=slopes, errors=errors, freedom=freedom, used=1 + draws, said=said)
 

@@ -17,7 +17,7 @@ from attar.core.errors import InputError
 from attar.core.features import Features
 from attar.core.heat import AGAINST, SUPPORTS, ZERO, channels, coloured
 from attar.core.inputs import Tensors
-from attar.core.show import as_text, index_name, leading, signed
+from attar.core.show import as_text, changes_of, index_name, leading, signed
 from attar.core.show_html import HeatMaps, as_html, heat_maps
 from attar.core.svg import png
 from attar.experiments.explain import Explained
@@ -190,7 +190,7 @@ def _bars(axes: Any, found: Attribution, example: int) -> None:
     whiskers = [1.96 * (part.standard_error or 0.0) for part in parts]
     shown = whiskers if any(part.standard_error is not None for part in parts) else None
     axes.barh(range(len(parts)), values, xerr=shown, color=paint, ecolor=INK, capsize=2)
-    axes.set_yticks(range(len(parts)), [part.name for part in parts])
+    axes.set_yticks(range(len(parts)), [part.title for part in parts])
     axes.invert_yaxis()
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.set_xlabel("units of the target" + ("; whiskers: 95%" if shown else ""), fontsize=8)
@@ -313,8 +313,10 @@ def _of_examples(found: Attribution, names: Sequence[str]) -> list[dict[str, Any
                 "evaluations": int(found.evaluations[k]),
                 "measured": {each: array[k].tolist() for each, array in found.measured.items()},
                 **({"keeps": found.rules[k]} if found.rules else {}),
+                **({"changes": changes} if (changes := changes_of(found, k)) else {}),
                 "parts": [
                     {"name": part.name, "value": part.value, "standard_error": part.standard_error}
+                    | ({"is": part.said} if part.said else {})
                     for part in parts[:_LISTED]
                 ],
                 "parts_left_out": max(0, len(parts) - _LISTED),

@@ -15,7 +15,7 @@ _NAMES = max(len(name) for name in METHODS) + 2  # columns of the names and of t
 
 # What a method needs says where it stands in the taxonomy; the last branch takes what no other does.
 BRANCHES: dict[str, tuple[str, ...]] = {
-    "by design (the model explains itself)": ("Linear", "TreeEnsemble", "Forest"),
+    "by design (the model explains itself)": ("Linear", "TreeEnsemble", "Forest", "Additive"),
     "post hoc, model-specific: gradients": ("Differentiable",),
     "post hoc, model-specific: rules passed back through the network": ("Propagating",),
     "post hoc, model-specific: maps and attention": ("Pooled", "Layered", "Attending", "SelfAttending"),
