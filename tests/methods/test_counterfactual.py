@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from attar import Entry, InputError, Logit, Predicted, attribute
 from attar.core.attribution import Attribution
 from attar.core.baseline import Rows
-from attar.methods.counterfactual import Counterfactual, _Search
+from attar.estimation.near_rows import NearRows
+from attar.methods.counterfactual import Counterfactual
 from elsewhere import Away, elsewhere, sent
 from models import numbers, seeded, sparse
 
@@ -176,13 +177,13 @@ def test_several_targets_share_the_search() -> None:
 
 def test_no_more_copies_are_laid_out_than_the_model_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a table with many columns, every change of every path would be thousands."""
-    asked, ask = [], _Search.ask
+    asked, ask = [], NearRows.ask
 
-    def counted(self: _Search, rows: Tensor, example: Tensor) -> Tensor:
+    def counted(self: NearRows, rows: Tensor, example: Tensor) -> Tensor:
         asked.append(len(rows))
         return ask(self, rows, example)
 
-    monkeypatch.setattr(_Search, "ask", counted)
+    monkeypatch.setattr(NearRows, "ask", counted)
     background, x = numbers(30, 40, seed=1), numbers(2, 40)
     attribute(lambda x: x.sum(1), x, Counterfactual(background=Rows(background)), batch_size=16)
     assert max(asked) == 16

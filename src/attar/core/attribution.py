@@ -105,16 +105,16 @@ class Attribution:
 
     def frame(self, measured: str | None = None) -> Any:
         """The examples as the data frame that they came as, or what was `measured` of their columns, such as a
-        counterfactual. Raises `InputError` where there is none."""
+        counterfactual; of several rows for each, one after another. Raises `InputError` where there is none."""
         if self.table is None:
             raise InputError("the examples did not come as a data frame, or the attribution is of other features")
         if measured is None:
             return self.table.frame()
-        codes = self.measured.get(measured)
-        if codes is None or codes.shape != self.table.values.shape:
-            there = [name for name, array in self.measured.items() if array.shape == self.table.values.shape]
-            raise InputError(f"{measured!r} is nothing measured of the columns; there is {', '.join(there) or 'none'}")
-        return replace(self.table, values=codes).frame()
+        count, width = self.table.values.shape
+        rows = {n: a for n, a in self.measured.items() if a.ndim > 1 and (len(a), a.shape[-1]) == (count, width)}
+        if measured not in rows:
+            raise InputError(f"{measured!r} is nothing measured of the columns; there is {', '.join(rows) or 'none'}")
+        return replace(self.table, values=rows[measured].flatten(0, -2)).frame()
 
     def save(self, path: str | Path) -> None:
         """Write to safetensors: arrays, and the provenance as text. Never a pickle."""

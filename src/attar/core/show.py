@@ -74,16 +74,25 @@ def _said(found: "Attribution", example: int, entry: int) -> str:
 
 
 def changes_of(found: "Attribution", example: int) -> dict[str, str]:
-    """What was measured of the columns of a data frame, such as a counterfactual: where it differs, in words."""
+    """What was measured of the columns of a data frame, such as a counterfactual: where it differs, in words. Of
+    several rows for an example, the first of which stands by itself, the others that differ."""
     columns = None if found.table is None else found.table.columns
     if columns is None or found.table is None or not found.single:
         return {}
-    here, changes = found.table.values[example].tolist(), {}
+    here, shape, changes = found.table.values[example].tolist(), found.table.values.shape, {}
+
+    def said(there: Tensor) -> str:
+        pairs = zip(columns.each, here, there.tolist(), strict=True)
+        return ", ".join(
+            f"{each.name} {each.said(own)} → {each.said(other)}" for each, own, other in pairs if own != other
+        )
+
     for name, there in found.measured.items():
-        if there.shape == found.table.values.shape:
-            pairs = zip(columns.each, here, there[example].tolist(), strict=True)
-            said = [f"{each.name} {each.said(own)} → {each.said(other)}" for each, own, other in pairs if own != other]
-            changes[name] = ", ".join(said) or "no change"
+        if there.shape == shape:
+            changes[name] = said(there[example]) or "no change"
+        elif there.ndim == 3 and (len(there), there.shape[2]) == tuple(shape):
+            others = {f"{name} {k}": said(row) for k, row in enumerate(there[example][1:], 2)}
+            changes |= {title: change for title, change in others.items() if change}
     return changes
 
 
@@ -106,7 +115,9 @@ def as_text(found: "Attribution", *, names: Sequence[str] | None = None) -> str:
     title = textwrap.wrap(" of ".join(question_of(found)), _WIDTH)
     body = _one_example(found) if count == 1 else _examples(found, names)
     error = textwrap.wrap(f"error: {meaning(found)}", _WIDTH, subsequent_indent=" " * 7)
-    return "\n".join([*title, *body, *filter(None, [unreached(found)]), *error])
+    notes = [] if found.overall is None else [f"note: {note.sentence}" for note in found.overall.notes]
+    said = [line for note in notes for line in textwrap.wrap(note, _WIDTH, subsequent_indent=" " * 6)]
+    return "\n".join([*title, *body, *filter(None, [unreached(found)]), *error, *said])
 
 
 def question_of(found: "Attribution") -> tuple[str, str]:

@@ -11,6 +11,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from attar.core import baseline
 from attar.core.errors import InputError
+from attar.core.feasible import Feasible
 from attar.core.method import Method
 from attar.core.target import Difference, Entry, Logit, Predicted, Target
 from attar.core.windows import Windows
@@ -86,6 +87,8 @@ def _value(text: str, kind: Any, option: str) -> Any:
             return text
         if option == "by" and (window := _window(text)) is not None:
             return window
+        if plain is Feasible:
+            return Feasible.of_text(text)
         if plain is Method and text in METHODS:
             return method_class(text)()
         if plain is baseline.Baseline and text in _baselines():

@@ -1,5 +1,7 @@
 """Counterfactuals: the least that would have had to be different for the model to say otherwise."""
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -10,16 +12,16 @@ from torch import Tensor
 
 from attar.core.attribution import Attribution
 from attar.core.baseline import Rows
-from attar.core.column import medians
 from attar.core.error import Error
 from attar.core.errors import InputError
+from attar.core.feasible import Feasible
 from attar.core.inputs import Inputs, Tensors
 from attar.core.model import Chunked, Predictor
 from attar.core.parts import Parts, precise
 from attar.core.target import Target
-from attar.estimation.bins import Held
+from attar.estimation.near_rows import Effort, NearRows
 
-_NUMBERS = 2**22  # numbers that the copies of one step may take
+_AWAY = 8  # of a row with many changes, those that another row is asked to do without
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,30 +41,51 @@ class Counterfactual:
     along a straight line, and undoes what is not needed there; columns that hold only whole numbers in the background
     keep theirs, and a category changes whole or not at all. Of a data frame `found.frame("counterfactual")` is the near
     rows as one.
-    Misleads as advice: nothing here knows what can be changed, or what else changes with it (of a class that is spelled
+    `feasible` says what can be changed (`Feasible(immutable=["sex"], increasing=["age"], allowed={"hours": (0, 40)})`):
+    rows of the background then start with the example's own value wherever theirs is none that it can become.
+    `measured["plausibility"]` is the share of background rows that are at least as far from their nearest other row as
+    the near row is from its own nearest: at 0 no real row lies as far from all others. `several` asks for as many
+    different ones, none of which changes all columns that one found before it changes. They stand, nearest first, in
+    `measured["counterfactuals"]` (batch, several, columns) with their `measured["distances"]`, the example itself where
+    there are no more; values are about the nearest. `seconds` ends the search early: what was found by then is answered
+    otherwise all the same, but may be farther or change more than it had to (`measured["finished"]` is 0 there), and
+    depends on how fast the machine is.
+    Misleads as advice without `feasible`, and with it where changes bring others along (of a class that is spelled
     in several columns one may change alone; in a data frame it is one column). A search, not a proof: there may be
     nearer ones. On the command line the file's other rows are the background; there is none by default.
     Raises `InputError` for anything but a table, and for outputs that say no class unless `to` is given.
-    Source: Wachter et al. 2017, arXiv:1711.00399 (the question, the distance); the search is ours.
+    Source: Wachter et al. 2017, arXiv:1711.00399 (the question, the distance); what can be done and how different rows
+    are: Mothilal et al. 2020, doi:10.1145/3351095.3372850; the search is ours.
     """
 
     background: Rows
     to: float | None = None
+    feasible: Feasible | None = None
+    several: int = 1
     neighbours: int = 4
     bisections: int = 10
     per_change: float = 1.0
+    seconds: float | None = None
 
     needs: ClassVar[type] = Predictor
 
     def __post_init__(self) -> None:
         if not isinstance(self.background, Rows):
             raise InputError(f"background is a {type(self.background).__name__}, expected Rows(training_rows)")
+        if self.feasible is not None and not isinstance(self.feasible, Feasible):
+            raise InputError(
+                f"feasible is a {type(self.feasible).__name__}, expected Feasible(immutable=…, increasing=…, allowed=…)"
+            )
+        if self.several < 1:
+            raise InputError(f"several is {self.several}, expected 1 or more different counterfactuals")
         if self.neighbours < 1:
             raise InputError(f"neighbours is {self.neighbours}, expected 1 or more rows to start from")
         if self.bisections < 0:
             raise InputError(f"bisections is {self.bisections}, expected 0 or more")
         if not self.per_change > 0:
             raise InputError(f"per_change is {self.per_change}, expected more than 0 median absolute deviations")
+        if self.seconds is not None and not self.seconds > 0:
+            raise InputError(f"seconds is {self.seconds}, expected more than 0, or None to search to the end")
 
     def __call__(self, model: Chunked, inputs: Inputs, target: Target) -> Attribution:
         return self.each(model, inputs, (target,))[0]
@@ -76,18 +99,38 @@ class Counterfactual:
             raise InputError(
                 f"counterfactuals are searched for rows of a table, not {type(inputs).__name__} ({shapes})"
             )
+        until = None if self.seconds is None else time.monotonic() + self.seconds
         outputs = model.predict(inputs)
         if self.to is None and outputs.ndim != 2:
             raise InputError(f"an output of shape {tuple(outputs.shape[1:])} says no class: give `to`")
         rows = self.background.like(inputs)
-        known = model.predict(inputs.replace(Parts({"input": rows})))
-        search = _Search(self, model, inputs, targets[0], rows, known, outputs)
-        numbers = max(self.neighbours * rows.shape[1], rows.shape[0] * known[0].numel())
-        found = [search.nearest(some) for some in search.every.split(max(1, _NUMBERS // numbers))]
-        there, reached = (torch.cat(arrays) for arrays in zip(*found, strict=True))
-        answered, distance = search.ask(there, search.every), search.distance(there, search.every)
+        search = NearRows(
+            model=model,
+            inputs=inputs,
+            rows=rows,
+            known=model.predict(inputs.replace(Parts({"input": rows}))) if self.feasible is None else None,
+            outputs=outputs,
+            margin=_Otherwise(targets[0], self.to, outputs),
+            effort=Effort(neighbours=self.neighbours, bisections=self.bisections, until=until),
+            per_change=self.per_change,
+            limits=None if self.feasible is None else self.feasible.of(inputs),
+        )
+        every = torch.arange(len(inputs), device=rows.device)
+        found = _Several.of(search, every, self.several)
+        there, reached = found.first, found.reached
+        answered = search.ask(there, every)
         example, column = (there != inputs.values).nonzero().unbind(1)
         undone = search.without(there, example, column, example)
+        measured = {
+            "counterfactual": there,
+            "distance": search.distance(there, every),
+        }
+        if len(rows) > 1:
+            measured["plausibility"] = search.plausibility(there)
+        if self.several > 1:
+            measured |= {"counterfactuals": found.there, "distances": found.distance}
+        if self.seconds is not None:
+            measured["finished"] = precise(~search.unfinished)
 
         def attribution(target: Target) -> Attribution:
             output, reference = target(outputs), target(answered)
@@ -104,123 +147,27 @@ class Counterfactual:
                     precise(torch.zeros_like(output)),
                     "exact for the counterfactual that was found",
                     reached,
-                    otherwise="no counterfactual was found",
+                    otherwise="no counterfactual was found" + ("" if until is None else " in time"),
                 ),
-                evaluations=search.used + 1,
-                measured={"counterfactual": there, "distance": distance},
+                evaluations=search.used + (len(rows) if search.known is not None else 0) + 1,
+                measured=measured,
             )
 
         return [attribution(target) for target in targets]
 
 
-@dataclass(eq=False)
-class _Search:
-    """Near rows that are answered otherwise, for many examples in step."""
+@dataclass(frozen=True, eq=False)
+class _Otherwise:
+    """Positive where an answer is otherwise than the example's own, and by how much."""
 
-    method: Counterfactual
-    model: Chunked
-    inputs: Tensors
     target: Target
-    rows: Float[Tensor, "background columns"]
-    known: Float[Tensor, "background outputs"]
+    to: float | None
     outputs: Float[Tensor, "batch outputs"]
 
-    def __post_init__(self) -> None:
-        self.every = torch.arange(len(self.inputs), device=self.rows.device)
-        self.used = torch.full_like(self.every, len(self.rows))
-        self.held = Held.by(self.inputs, self.rows.shape[1])
-        gone = self.held.gone(self.rows)
-        off = (precise(self.rows) - medians(precise(self.rows), gone)).abs().masked_fill(gone, 0.0)
-        spread = medians(off, gone)
-        wide = torch.where(spread > 0, spread, off.sum(0) / (~gone).sum(0).clamp(min=1))
-        self.scale = torch.where(wide > 0, wide, 1.0)
-        self.whole = (self.rows == self.rows.round()).all(0)
-
-    def nearest(self, examples: Int[Tensor, " some"]) -> tuple[Tensor, Bool[Tensor, " some"]]:
-        """The nearest counterfactual that was found, and whether any was."""
-        here = self.inputs.values[examples]
-        count, background = len(examples), len(self.rows)
-        margin = self.margin(
-            self.known.repeat(count, *[1] * (self.known.ndim - 1)), examples.repeat_interleave(background)
-        )
-        far = self._far(here)
-        far = far.masked_fill(margin.reshape(count, background) <= 0, float("inf")).sort(dim=1, stable=True)
-        kept = min(self.method.neighbours, background)
-        example, valid = examples.repeat_interleave(kept), torch.isfinite(far.values[:, :kept].flatten())
-        there = torch.where(valid[:, None], self.rows[far.indices[:, :kept].flatten()], self.inputs.values[example])
-        there = self._nearer(self._undone(there, example, valid), example, valid)
-        there = self._undone(there, example, valid)
-        distance = self.distance(there, example).masked_fill(~valid, float("inf")).reshape(count, -1)
-        best = distance.argmin(1)
-        chosen = torch.arange(count, device=best.device) * distance.shape[1] + best
-        return there[chosen], valid[chosen]
-
-    def _far(self, here: Float[Tensor, "some columns"]) -> Float[Tensor, "some background"]:
-        """The distance of every row."""
-        apart = self.held.apart(self.rows).any(0) | self.held.apart(here).any(0)
-        ours, theirs = (precise(each[:, ~apart]) / self.scale[~apart] for each in (here, self.rows))
-        far = torch.cdist(ours, theirs, p=1)
-        for column in apart.nonzero()[:, 0].tolist():
-            one, other = here[:, column, None].expand_as(far), self.rows[None, :, column].expand_as(far)
-            far = far + self._steps(one[..., None], other[..., None], slice(column, column + 1))[..., 0]
-        return far
-
-    def _steps(self, one: Tensor, other: Tensor, columns: slice = slice(None)) -> Float[Tensor, "*rows columns"]:
-        """How far a column of the one is from that of the other."""
-        named = self.held.named[columns]
-        apart = named | (self.held.gone(one) | self.held.gone(other))
-        change = precise(one != other) * self.method.per_change
-        return torch.where(apart, change, precise(one - other).abs() / self.scale[columns])
-
-    def _undone(self, there: Tensor, example: Tensor, valid: Tensor) -> Tensor:
-        """One change after another, always the one that leaves the answer safest, until each is needed."""
-        there, going = there.clone(), valid
-        while bool(going.any()):
-            changed = (there != self.inputs.values[example]) & going[:, None]
-            path, column = changed.nonzero().unbind(1)
-            margin = torch.full_like(precise(there), -torch.inf)
-            if len(path):
-                asked = self.without(there, path, column, example[path])
-                margin[path, column] = self.margin(asked, example[path])
-            safest = margin.max(1)
-            going = going & (safest.values > 0)
-            there[going, safest.indices[going]] = self.inputs.values[example[going], safest.indices[going]]
-        return there
-
-    def _nearer(self, there: Tensor, example: Tensor, valid: Tensor) -> Tensor:
-        """As near as the answer allows, along the line to the example; what is whole stays."""
-        here = self.inputs.values[example]
-        still = self.whole | self.held.apart(there) | self.held.apart(here)
-        way = torch.where(still, 0.0, there - here)
-        share, step = way.new_zeros(len(way), 1), 0.5
-        some = (valid & (way != 0).any(1)).nonzero()[:, 0]
-        for _ in range(self.method.bisections if len(some) else 0):
-            nearer = there[some] - (share[some] + step) * way[some]
-            otherwise = self.margin(self.ask(nearer, example[some]), example[some]) > 0
-            share[some[otherwise]] += step
-            step /= 2
-        return torch.where(share > 0, there - share * way, there)
-
-    def without(self, there: Tensor, path: Tensor, column: Tensor, example: Tensor) -> Tensor:
-        """The answers to these rows of `there`, in each of which one column is put back to the example's."""
-        answers = []
-        for some in torch.arange(len(path), device=there.device).split(self.model.size):
-            copies, own = there[path[some]], self.inputs.values[example[some], column[some]]
-            copies[torch.arange(len(some), device=there.device), column[some]] = own
-            answers.append(self.ask(copies, example[some]))
-        return torch.cat(answers)
-
-    def ask(self, rows: Float[Tensor, "copies columns"], example: Int[Tensor, " copies"]) -> Tensor:
-        if not len(rows):
-            return self.outputs[:0]
-        self.used += torch.bincount(example, minlength=len(self.used))
-        return self.model.predict(self.inputs.replace(Parts({"input": rows})))
-
-    def margin(self, outputs: Float[Tensor, "copies outputs"], example: Int[Tensor, " copies"]) -> Tensor:
-        """Positive where an answer is otherwise than the example's, and by how much."""
-        if self.method.to is not None:
-            own = precise(self.target(self.outputs))[example] - self.method.to
-            beyond = (self.method.to - precise(self.target.take(example)(outputs))) * torch.where(own < 0, -1.0, 1.0)
+    def __call__(self, outputs: Float[Tensor, "copies outputs"], example: Int[Tensor, " copies"]) -> Tensor:
+        if self.to is not None:
+            own = precise(self.target(self.outputs))[example] - self.to
+            beyond = (self.to - precise(self.target.take(example)(outputs))) * torch.where(own < 0, -1.0, 1.0)
             return torch.where((beyond == 0) & (own != 0), torch.finfo(beyond.dtype).tiny, beyond)
         outputs, own = precise(outputs), precise(self.outputs)[example]
         if outputs.shape[1] == 1:
@@ -228,5 +175,68 @@ class _Search:
         said = own.argmax(1, keepdim=True)
         return outputs.scatter(1, said, -torch.inf).max(1).values - outputs.gather(1, said)[:, 0]
 
-    def distance(self, there: Tensor, example: Tensor) -> Float[Tensor, " copies"]:
-        return self._steps(there, self.inputs.values[example]).sum(1)
+
+@dataclass(frozen=True, eq=False)
+class _Several:
+    """Different near rows of each example, the nearest first; the example itself where there are no more."""
+
+    first: Float[Tensor, "batch columns"]
+    reached: Bool[Tensor, " batch"]
+    there: Float[Tensor, "batch several columns"]
+    distance: Float[Tensor, "batch several"]
+
+    @classmethod
+    def of(cls, search: NearRows, every: Int[Tensor, " batch"], several: int) -> "_Several":
+        """After each that is taken, the search is repeated without one of the columns that it changes, for each of
+        these columns; the nearest of all that were found so is next, unless it changes all that a nearer one does."""
+        here = search.inputs.values
+        first, reached = search.nearest(every)
+        there = here[:, None].repeat(1, several, 1)
+        distance = torch.full_like(precise(there[..., 0]), math.inf)
+        there[reached, 0] = first[reached]
+        distance[reached, 0] = search.distance(first, every)[reached]
+        waiting: list[list[_Found]] = [[] for _ in every]
+        last = [_Found(0.0, row, torch.ones_like(row, dtype=torch.bool)) for row in first]
+        going = reached.nonzero()[:, 0].tolist()
+        for taken in range(1, several):
+            asked = [(k, free) for k in going for free in last[k].without_one(here[k], search.scale)]
+            if not asked:
+                break
+            example, free = torch.tensor([k for k, _ in asked], device=every.device), torch.stack([f for _, f in asked])
+            rows, valid = search.nearest(example, free)
+            far = search.distance(rows, example)
+            for place, (k, allowed) in enumerate(asked):
+                if bool(valid[place]):
+                    waiting[k].append(_Found(float(far[place]), rows[place], allowed))
+            still = []
+            for k in going:
+                before = there[k, :taken] != here[k]
+                new = [w for w in waiting[k] if not bool((before <= (w.there != here[k])).all(1).any())]
+                if new:
+                    last[k] = min(new, key=lambda found: found.distance)
+                    waiting[k] = [w for w in new if w is not last[k]]
+                    there[k, taken], distance[k, taken] = last[k].there, last[k].distance
+                    still.append(k)
+            going = still
+        order = distance.argsort(dim=1, stable=True)
+        there = there.gather(1, order[..., None].expand_as(there))
+        distance = distance.gather(1, order)
+        return cls(there[:, 0], reached, there, distance.masked_fill(distance.isinf(), 0.0))
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    distance: float
+    there: Float[Tensor, " columns"]
+    free: Bool[Tensor, " columns"]
+
+    def without_one(self, here: Tensor, scale: Tensor) -> list[Bool[Tensor, " columns"]]:
+        """What may change where one of its changes may not, for each; of many, for the largest."""
+        step = precise(self.there - here).abs() / scale
+        changed = torch.argsort(step, descending=True, stable=True)[: min(_AWAY, int((self.there != here).sum()))]
+        masks = []
+        for column in changed.tolist():
+            mask = self.free.clone()
+            mask[column] = False
+            masks.append(mask)
+        return masks
