@@ -13,12 +13,16 @@ if TYPE_CHECKING:
     from attar.core.inputs import Inputs, Named, SparseRows, Tensors
     from attar.core.parts import Parts
     from attar.core.target import Difference, Entry, Logit, Predicted, Probability
+    from attar.effect_verb import effect
+    from attar.surrogate_verb import surrogate
     from attar.verb import attribute
 
 __version__ = "0.1.0"
 
 _HOME = {
     "attribute": "attar.verb",
+    "effect": "attar.effect_verb",
+    "surrogate": "attar.surrogate_verb",
     "Attribution": "attar.core.attribution",
     "Features": "attar.core.features",
     "Inputs": "attar.core.inputs",
@@ -53,6 +57,8 @@ __all__ = [
     "Tensors",
     "UnsupportedError",
     "attribute",
+    "effect",
+    "surrogate",
 ]
 
 

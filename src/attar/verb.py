@@ -14,7 +14,7 @@ from attar.core.attribution import Attribution, chained
 from attar.core.column import is_missing
 from attar.core.errors import InputError, UnsupportedError
 from attar.core.inputs import Inputs, Named, Tensors
-from attar.core.method import Method, columns_of, needs_of
+from attar.core.method import Method, columns_of, needs_of, of_loss
 from attar.core.model import Chunked, Differentiable, Linear, Predictor, require, told
 from attar.core.parts import Parts, finite
 from attar.core.target import Predicted, Target
@@ -69,9 +69,11 @@ def attribute(
     at random, or about an example by the others in its batch; `InputError` for integers, NaN or an empty batch.
     """
     asked, name = _targets(target), type(method).__name__
+    if target is not None and of_loss(method):
+        raise InputError(f"{name} explains the loss, and a target is given: leave it out")
     put = posed(model, inputs, asked, needs=needs_of(method), asker=name, at=at, batch_size=batch_size)
     found = explained(put, method, batch_size=batch_size)
-    found = [replace(each, target=repr(said)) for each, said in zip(found, asked, strict=True)]
+    found = [replace(each, target=each.loss or repr(said)) for each, said in zip(found, asked, strict=True)]
     return found[0] if target is None or isinstance(target, Target) else found
 
 
@@ -134,7 +136,8 @@ def explained(
         given = given.beside(columns_of(method))
     targets = put.targets if targets is None else targets
     pieces: list[list[Attribution]] = []
-    for index in torch.arange(len(given), device=given.device).split(batch_size or _fitting(given)):
+    together = len(given) if of_loss(method) else batch_size or _fitting(given)
+    for index in torch.arange(len(given), device=given.device).split(together):
         chunk = given if len(index) == len(given) else given.take(index)
         model.answered = (chunk, put.outputs[index]) if inputs is None else None
         pieces.append(_each(method, model, chunk, [each.take(index) for each in targets]))

@@ -14,6 +14,7 @@ from attar.core.columns import Columns
 from attar.core.error import Error
 from attar.core.errors import InputError
 from attar.core.features import Features
+from attar.core.importance import Importance, importance_of
 from attar.core.inputs import Tensors
 from attar.core.parts import Parts, joined, precise
 from attar.core.show import as_text, leading
@@ -32,7 +33,9 @@ class Attribution:
     name, such as a surrogate's R²; `rules` are what it keeps of each, in words. `layers` are those whose
     outputs were read, where the method reads any. `entry_names` are those of an example's entries, in the order of a
     flattened row; `table` is the examples themselves where they came as a data frame, so that what a column is can be
-    shown beside what it counts.
+    shown beside what it counts. `loss` names the loss that is explained in place of a target: `output` is then the
+    row's loss with its sign turned, so that positive helps. `overall` is what the method itself says of the mean over
+    all rows.
     """
 
     parts: Parts
@@ -53,6 +56,8 @@ class Attribution:
     measured: Mapping[str, Float[Tensor, "batch *more"]] = field(default_factory=dict)
     rules: tuple[str, ...] = ()
     single: bool = False
+    loss: str = ""
+    overall: Importance | None = None
 
     @property
     def values(self) -> Tensor | Parts:
@@ -87,6 +92,7 @@ class Attribution:
             entry_names=None,
             table=None,
             standard_error=None,
+            overall=None,
             carried_by=features.rule,
             single=False,
         )
@@ -116,6 +122,12 @@ class Attribution:
             raise InputError(f"{measured!r} is nothing measured of the columns; there is {', '.join(rows) or 'none'}")
         return replace(self.table, values=rows[measured].flatten(0, -2)).frame()
 
+    def importance(self) -> Importance:
+        """How much each column counts over all rows, with its interval: of a loss the signed mean over rows of what a
+        column takes off it, else the mean size of a column's values; `how` says which. Raises `InputError` where rows
+        do not have the same columns."""
+        return importance_of(self)
+
     def save(self, path: str | Path) -> None:
         """Write to safetensors: arrays, and the provenance as text. Never a pickle."""
         from safetensors.torch import save_file
@@ -143,6 +155,8 @@ class Attribution:
             "measured": list(self.measured),
             "rules": self.rules,
             "single": self.single,
+            "loss": self.loss,
+            "overall": None if self.overall is None else self.overall.described(),
             "names": {k: list(v) for k, v in self.names.items()},
             "entry_names": self.entry_names,
             "columns": None if self.table is None or self.table.columns is None else self.table.columns.described(),
@@ -179,6 +193,8 @@ class Attribution:
                 measured={n: arrays[f"measured/{n}"] for n in text.get("measured", ())},
                 rules=tuple(text.get("rules", ())),
                 single=text["single"],
+                loss=text.get("loss", ""),
+                overall=Importance.of_description(text["overall"]) if text.get("overall") else None,
             )
         except (SafetensorError, KeyError, OSError, ValueError) as problem:
             raise InputError(f"{path} is not an attribution saved by attar ({problem})") from problem

@@ -14,7 +14,8 @@ class Method(Protocol):
     """Its repr is the provenance, its fields are the command-line options, it pickles.
 
     A method sees one chunk of examples at a time and a resolved target; checks, chunks, model mode and
-    provenance are the verb's (`attar.attribute`).
+    provenance are the verb's (`attar.attribute`). One that explains a loss over labelled rows says `of_loss = True`: it
+    sees all rows at once, in the order of its labels, and takes no target.
     """
 
     needs: ClassVar[type]
@@ -39,3 +40,8 @@ def needs_of(method: Method) -> Iterator[type]:
         within = getattr(method, option.name)
         if hasattr(within, "needs"):
             yield from needs_of(within)
+
+
+def of_loss(method: Method) -> bool:
+    """Whether a method explains the loss of all rows together, in place of a target of each."""
+    return bool(getattr(method, "of_loss", False))
