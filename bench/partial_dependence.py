@@ -1,4 +1,4 @@
-"""Partial dependence: ours beside scikit-learn's brute force, in one process: CPU time, and whether each digit is the same.
+"""Partial dependence beside scikit-learn's brute force, in one process: CPU time, and whether each digit is the same.
 
 python bench/partial_dependence.py
 
@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from permutation_importance import RUNS, cpu, drawn, models
 from sklearn import inspection
 
 from attar.sklearn import partial_dependence
+from permutation_importance import RUNS, cpu, drawn, models
 
 POINTS, COLUMN = 50, 1
 SIZES = {300: 3.0, 20_000: 1.0}
@@ -34,10 +34,9 @@ def main() -> None:
             def ours(model=model, table=table, options=options) -> Any:
                 return partial_dependence(model, table, [COLUMN], **options)
 
-            one, other = theirs(), ours()
+            (peer, mine), (one, other) = cpu(theirs, ours, runs=RUNS if rows < 1000 else 2)
             same = all(np.array_equal(one[key], other[key]) for key in ("average", "individual", "grid_values"))
             off = np.abs(one["average"] - other["average"]).max()
-            peer, mine = cpu(theirs, ours, runs=RUNS if rows < 1000 else 2)
             said = "the same" if same else f"off by {off:.1g}"
             line = f"{name:<22}{rows:>8}{1000 * peer:>17.1f}{1000 * mine:>10.1f}{peer / mine:>12.1f}   {said}"
             print(f"{line}  {'' if peer / mine >= wanted else f'LOST: {wanted:.0f} asked'}", flush=True)

@@ -107,3 +107,16 @@ def save(name: str) -> None:
             FigureCanvasSVG(_figure[0]).draw()
     if not path.exists():
         raise FileNotFoundError(f"{path.name} has never been drawn: ATTAR_DOCS=write python -m pytest docs")
+
+
+def save_chart(axes: Axes, name: str) -> None:
+    """A chart of `attar.charts` as `images/charts/NAME.svg`."""
+    path = IMAGES.parent / "charts" / f"{name}.svg"
+    with style.context(STYLE):
+        if os.environ.get("ATTAR_DOCS") == "write":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            axes.figure.savefig(path, metadata={"Date": None, "Creator": None})
+        else:
+            axes.figure.canvas.draw()
+    if not path.exists():
+        raise FileNotFoundError(f"{path.name} has never been drawn: ATTAR_DOCS=write python -m pytest docs")

@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from attar.experiments.task import Task
 
 MODELS = ("glm", "tree", "mlp", "gcn", "gat", "mpnn", "graphnets")
+OF_TABLES = ("boosting", "glm", "tree", "mlp")
 DOMAINS = ("molecules", "images", "sequences", "waveforms", "volumes", "tables", "text")
 OF_MOLECULES = (
     "--input", "--label", "--split", "--model", "--skip-bad", "--radius", "--counts", "--bits", "--penalty",
     "--strength", "--subgraphs", "--bonds",
 )  # fmt: skip
+OF_ROWS = ("--columns", "--positive")
+NOT_OF_ROWS = ("--radius", "--counts", "--bits", "--penalty", "--strength", "--epochs", "--subgraphs", "--bonds")
 STOPPED = 130
 SEVERITY = ("trust", "caution", "distrust")
 
@@ -58,26 +61,30 @@ def audit(
     data: Annotated[
         str,
         typer.Argument(
-            help=f"A file of molecules (CSV, TSV, Parquet, SDF, SMI), or: rose; or, made for --rule: "
-            f"{', '.join(DOMAINS[1:])}."
+            help=f"A file of molecules (CSV, TSV, Parquet, SDF, SMI), any other table (no column of SMILES), or: rose; "
+            f"or, made for --rule: {', '.join(DOMAINS[1:])}."
         ),
     ],
     input: Annotated[str | None, typer.Option(help="Column of SMILES; found if not given.")] = None,
     label: Annotated[str | None, typer.Option(help="Column to explain: two values, or numbers.")] = None,
+    positive: Annotated[str | None, typer.Option(help="Of a table's classes the one held against the rest.")] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="Columns of a table to learn from; all that tell anything if not given.")
+    ] = None,
     split: Annotated[str | None, typer.Option(help="Column that says train or test.")] = None,
     rule: Annotated[
         str | None,
         typer.Option(
-            help='The hypothesis: rose, or text such as \'has("[OX2H]") and has("c1ccccc1")\'; of made '
-            "examples, as in `attar bench`."
+            help='The hypothesis: rose, or text such as \'has("[OX2H]") and has("c1ccccc1")\'; of a table '
+            "'has(\"age > 50\")'; of made examples, as in `attar bench`."
         ),
     ] = None,
     count: Annotated[int, typer.Option(help="Examples to make, a quarter of them held out; not for a file.")] = 1000,
     models: Annotated[
         str,
         typer.Option(
-            help=f"Of {', '.join(MODELS)}; for made examples all of cnn, mlp, tree, glm that fit. The verdict is about "
-            "the first."
+            help=f"Of {', '.join(MODELS)}; for tables of {', '.join(OF_TABLES)}, all but the last if not given; for "
+            "made examples all of cnn, mlp, tree, glm that fit. The verdict is about the first."
         ),
     ] = "glm,tree,mlp,gcn",
     model: Annotated[
@@ -89,7 +96,9 @@ def audit(
     seed: Annotated[int, typer.Option(help="Seed of splits, networks and decoys.")] = 0,
     seeds: Annotated[int, typer.Option(help="Networks of each kind, each from its own seed.")] = 3,
     fail_on: Annotated[str | None, typer.Option(help="Exit with 1 on: caution (or worse), distrust.")] = None,
-    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Go on however many SMILES are bad.")] = False,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Go on however many SMILES are bad, or labels missing.")
+    ] = False,
     radius: Annotated[int, typer.Option(help="Largest subgraph: bonds from its centre, 0 to 3.")] = 2,
     counts: Annotated[bool, typer.Option("--counts", help="Count subgraphs; presence if not given.")] = False,
     bits: Annotated[int | None, typer.Option(help="Fold subgraphs to so many columns; unhashed if not given.")] = None,
@@ -120,12 +129,20 @@ def audit(
     written = _written(context)
     named = None if methods is None else _listed(methods)
     if data in DOMAINS[1:]:
-        _refuse(written, OF_MOLECULES, f"{data} are made for --rule")
+        _refuse(written, (*OF_MOLECULES, *OF_ROWS), f"{data} are made for --rule")
         chosen = _listed(models) if "--models" in written else None
         passes = epochs if "--epochs" in written else None
         tasks, plan = _made(data, rule, count, chosen, named, seed, seeds, passes, workers)
+    elif data != "rose" and _of_rows(data, written):
+        _refuse(written, ("--count", *NOT_OF_ROWS), f"{data} is a table without molecules")
+        chosen = _listed(models) if "--models" in written else None
+        taken = None if columns is None else _listed(columns)
+        tasks, plan = _rows(
+            data, label, split, rule, positive, taken, skip_bad, model, chosen, named, seed, seeds, workers
+        )
     else:
         _refuse(written, ("--count",), f"{data} brings its own examples")
+        _refuse(written, OF_ROWS, f"{data} is about molecules")
         if data == "rose":
             _refuse(written, ("--input", "--label", "--split", "--rule"), "audit rose brings its own data")
         if model is not None:
@@ -244,6 +261,7 @@ _Std = Annotated[str | None, typer.Option(help="What its channels are divided by
 _Grey = Annotated[bool, typer.Option("--grey", help="A picture in one channel.")]
 _ChannelsLast = Annotated[bool, typer.Option("--channels-last", help="A picture as height, width, channels.")]
 _Columns = Annotated[str | None, typer.Option(help="Columns of a table that the model takes, in its order.")]
+_Label = Annotated[str | None, typer.Option(help="Column of the right answers, for methods that explain a loss.")]
 _Row = Annotated[int | None, typer.Option(help="One row: the line of a text table (header: 1), else from 1.")]
 
 
@@ -285,6 +303,7 @@ def explain(
     channels_last: _ChannelsLast = False,
     columns: _Columns = None,
     row: _Row = None,
+    label: _Label = None,
 ) -> None:
     """Which parts of an input made a model say what it said, and how far off the answer may be."""
     names = None if method is None else _listed(method)
@@ -300,7 +319,7 @@ def explain(
     explained_target = target_of(target)
     question = _question(
         model, asked, module, arguments, trust, layers, channels, output_name, size, scale, mean, std, grey,
-        channels_last, columns, row, at=at, batch_size=batch_size,
+        channels_last, columns, row, at=at, batch_size=batch_size, label=label,
     )  # fmt: skip
     explained = answer(question, explained_target, names, option or (), seed)
     if out is not None:
@@ -371,6 +390,7 @@ def _question(
     row: int | None,
     at: str | None = None,
     batch_size: int | None = None,
+    label: str | None = None,
 ) -> "Question":
     from attar.adapters.examples import Reading
     from attar.experiments.asked import json_of, numbers_of, size_of
@@ -385,6 +405,7 @@ def _question(
         channels_last=channels_last,
         columns=None if columns is None else _listed(columns),
         row=row,
+        label=label,
     )
     return Question(
         model=model,
@@ -439,6 +460,53 @@ def _task(
     table = read_molecules(data, **options, numbers=total is not None)
     task = from_table(table, rule=known, rule_name=rule, seed=seed)
     return task if total is None or rule is None else explained_by_sum(task, total, rule)
+
+
+def _of_rows(data: str, written: set[str]) -> bool:
+    """Whether a file is a table of raw columns, and not one of molecules."""
+    if "--input" in written or set(OF_ROWS) & written:
+        return "--input" not in written
+    try:
+        from attar.domains.molecules.read import has_structures
+    except ImportError:  # without RDKit nothing can be read as molecules
+        return True
+    return not has_structures(data)
+
+
+def _rows(
+    data: str,
+    label: str | None,
+    split: str | None,
+    rule: str | None,
+    positive: str | None,
+    columns: tuple[str, ...] | None,
+    skip_bad: bool,
+    model: str | None,
+    models: tuple[str, ...] | None,
+    methods: tuple[str, ...] | None,
+    seed: int,
+    seeds: int,
+    workers: int | None,
+) -> "tuple[list[Task], AuditPlan]":
+    from attar.audit.table_plan import given_table_plan, table_plan
+    from attar.core.rule_text import says_sum
+    from attar.domains.raw_tables.read import read_rows
+    from attar.experiments.given_tables import columns_of
+    from attar.experiments.named import named_object
+    from attar.experiments.table_task import from_rows
+
+    if label is None:
+        raise InputError("no label: name the column to explain with --label (the file's columns are in its first line)")
+    given = None if model is None else named_object(model)
+    options = {"label": label, "split": split, "positive": positive, "skip_bad": skip_bad, "seed": seed}
+    numbers = rule is not None and says_sum(rule)
+    table = read_rows(data, columns=columns or columns_of(given), numbers=numbers, **options)
+    task = from_rows(table, rule=rule, seed=seed)
+    if given is not None:
+        return [task], given_table_plan(
+            task, given, named=model or "", positive=table.positive, methods=methods, seed=seed
+        )
+    return [task], table_plan(task, models=models, methods=methods, seed=seed, seeds=seeds, workers=workers)
 
 
 def _made(

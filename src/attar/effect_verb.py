@@ -38,14 +38,16 @@ def effect(
     put = posed(model, table, [target or Logit(0)], asker=name, batch_size=batch_size)
     rows = table_of(put.inputs, name)
     places = _places(columns, rows)
-    chosen = put.targets[0] if target is not None else _usual(put.outputs)
-    found = asked(put.model, rows, places, chosen)
-    return replace(found, method=repr(asked), target=repr(target or chosen))
+    chosen, said = (put.targets[0], repr(target)) if target is not None else _usual(put.outputs)
+    return replace(asked(put.model, rows, places, chosen), method=repr(asked), target=said)
 
 
-def _usual(outputs: torch.Tensor) -> Target:
-    if outputs.ndim == 2 and outputs.shape[1] <= 2:
-        return Logit(outputs.shape[1] - 1)
+def _usual(outputs: torch.Tensor) -> tuple[Target, str]:
+    """What is asked about where no target is given, and in words."""
+    if outputs.ndim == 2 and outputs.shape[1] == 1:
+        return Logit(0), "the only output"
+    if outputs.ndim == 2 and outputs.shape[1] == 2:
+        return Logit(1), "the logit of the second class"
     raise InputError(
         f"the model has outputs {tuple(outputs.shape[1:])} for a row, and an effect is on one: name it, as in "
         "target=attar.Logit(2) or attar.Probability(2)"

@@ -8,16 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from attar.core.columns import Columns
 from attar.core.domain import Domain
 from attar.core.errors import InputError
 from attar.core.heat import AGAINST, OUTLINE, SUPPORTS, channels
 from attar.core.svg import PNG, unpacked
 from attar.domains.molecules.domain import Molecules
 from attar.domains.molecules.molecule import Molecule
+from attar.domains.raw_tables.domain import RawTables
 from attar.experiments.benchmarks import MADE, made_domain
 from attar.report.pictures import DRAWN, Drawing, drawing, strongest
+from mixed_table import mixed
 
-NAMES = ("molecules", *MADE)
+NAMES = ("molecules", "rows", *MADE)
 EVERY = pytest.mark.parametrize("name", NAMES)
 
 
@@ -27,6 +30,9 @@ def case(name: str) -> tuple[Domain, Drawing, Any, int]:
     if name == "molecules":
         domain: Domain = Molecules()
         example: Any = Molecule.of("OCCc1ccccc1")
+    elif name == "rows":
+        columns, codes = Columns.encoded(mixed(60))
+        domain, example = RawTables.of(columns, codes), tuple(codes[0].tolist())
     else:
         made = made_domain(name)
         domain, example = made, made.planter.background(np.random.default_rng(3))

@@ -95,7 +95,7 @@ def test_neither_the_order_of_rows_nor_the_size_of_a_call_changes_anything() -> 
 
 def test_the_text_and_the_frame_say_the_curve() -> None:
     found = effect(interacting, uniform(50), 1, PartialDependence(grid=3))
-    assert str(found).splitlines()[0] == "partial dependence of [1] on Logit(index=0); 50 rows"
+    assert str(found).splitlines()[0] == "partial dependence of [1] on the only output; 50 rows"
     assert len(str(found).splitlines()) == 4
     frame = found.as_frame("polars")
     assert frame.columns == ["[1]", "effect", "standard_error", "low", "high", "spread"]

@@ -14,7 +14,9 @@ from torch import Tensor
 from attar import InputError, attribute
 from attar.core.attribution import Attribution
 from attar.core.baseline import Rows
+from attar.core.column import MISSING
 from attar.core.feasible import Feasible
+from attar.core.inputs import Tensors
 from attar.estimation.near_rows import NearRows
 from attar.methods.counterfactual import Counterfactual
 from mixed_table import boosted, labels, mixed
@@ -88,6 +90,18 @@ def test_whole_numbers_stay_whole_within_limits_that_are_not() -> None:
     changed = there != x
     assert bool(((there[:, 0] >= 2) & (there[:, 0] <= 4))[changed[:, 0]].all())
     assert bool((there[:, 1] >= 3)[changed[:, 1]].all())
+
+
+def test_each_entry_comes_as_near_as_it_may() -> None:
+    """Three rows that an example at 3 could become, of numbers and of whole ones, between 1.5 and 4.5."""
+    limits = Feasible(allowed={0: (1.5, 4.5), 1: (1.5, 4.5)}).of(Tensors(torch.zeros(1, 2)))
+    rows, own = torch.tensor([[0.0, 0.0], [4.0, 4.0], [9.0, 9.0]]), torch.full((3, 2), 3.0)
+    near = limits.nearest(rows, own, torch.tensor([False, True]), framed=False)
+    assert near.tolist() == [[1.5, 2.0], [4.0, 4.0], [4.5, 4.0]]
+    gone = torch.full_like(rows, MISSING)
+    assert limits.nearest(gone, own, torch.tensor([False, True]), framed=True).tolist() == own.tolist()
+    narrow = Feasible(allowed={1: (2.1, 2.9)}).of(Tensors(torch.zeros(1, 2)))  # where there is no whole number
+    assert narrow.nearest(rows, own, torch.tensor([False, True]), framed=False)[:, 1].tolist() == [3.0] * 3
 
 
 def mixed_search(**options: object) -> tuple:
@@ -167,6 +181,31 @@ def test_where_one_column_decides_there_is_no_second_way() -> None:
     assert torch.equal(found.measured["counterfactuals"][:, 1:], x[:, None].expand(-1, 2, -1))
 
 
+@pytest.mark.parametrize(
+    ("several", "doors", "expected"),
+    [
+        (3, [{0: 1, 1: 1}, {2: 5}, {3: 9}], [{0, 1}, {2}, {3}]),  # 2 is found without 0 and without 1, and told once
+        (2, [{0: 1, 1: 1}, {1: 1, 2: 2}, {0: 1, 3: 3}], [{0, 1}, {1, 2}]),  # without 0 it is nearer than without 1
+    ],
+)
+def test_ways_are_those_that_there_are(several: int, doors: list[dict[int, float]], expected: list[set[int]]) -> None:
+    """From 0 the answer turns where all columns of one door are above their numbers."""
+
+    def model(x: Tensor) -> Tensor:
+        opened = [torch.stack([x[:, column] - above for column, above in door.items()]).amin(0) for door in doors]
+        return torch.stack(opened).amax(0)
+
+    random = np.random.default_rng(0)
+    rows = random.uniform(0, 12, (300, 4))
+    through = np.array([[(door.get(k, -0.2) + 0.2) for k in range(4)] for door in doors])
+    background = Rows(torch.from_numpy(np.concatenate([rows, through])))
+    found = attribute(
+        model, torch.zeros(1, 4, dtype=torch.float64), Counterfactual(background=background, several=several)
+    )
+    ways = [{*(row != 0).nonzero()[:, 0].tolist()} for row in found.measured["counterfactuals"][0]]
+    assert ways == expected
+
+
 def test_company_changes_none_of_several() -> None:
     model, x = gbm()
     rows = torch.from_numpy(x[:6])
@@ -207,10 +246,11 @@ def test_a_search_that_is_ended_says_so_and_what_it_has_is_valid(monkeypatch: py
         attribute(model, rows, Counterfactual(background=Rows(torch.from_numpy(x)))).measured["counterfactual"],
     )
     said, further = model.predict(x[:10]), []
-    for steps in (1, 3, 6):
+    for steps, bisections in ((1, 0), (3, 10), (6, 10)):
         clock = itertools.count()
         monkeypatch.setattr(time, "monotonic", lambda clock=clock: float(next(clock)))
-        cut = attribute(model, rows, Counterfactual(background=Rows(torch.from_numpy(x)), seconds=steps + 0.5))
+        method = Counterfactual(background=Rows(torch.from_numpy(x)), bisections=bisections, seconds=steps + 0.5)
+        cut = attribute(model, rows, method)
         monkeypatch.undo()
         assert (model.predict(cut.measured["counterfactual"].numpy()) != said).all()
         assert float(cut.measured["finished"].sum()) < 10

@@ -4,7 +4,7 @@ import io
 import math
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from attar.adapters.raw_tables import raw_table
+from attar.adapters.raw_tables import raw_table, raw_values
 from attar.core.errors import InputError
 from attar.core.files import PICKLES, first_bytes
 from attar.core.inputs import Inputs, Named, Tensors
@@ -30,8 +30,8 @@ class Reading:
     A picture: `size` is (height, width), or one number for the shorter side with the middle square cut out; its numbers
     are divided by `scale` (255), less `mean`, over `std`, one number for each channel; `grey` gives one channel;
     `channels_last` lays it out as (height, width, channels). A table: `columns` are those that the model takes, in its
-    order. `row` is one row, counted as messages about the file do: a line of text (the header is line 1), otherwise
-    from 1.
+    order, and `label` is the column of the right answers, which is none of them. `row` is one row, counted as messages
+    about the file do: a line of text (the header is line 1), otherwise from 1.
     """
 
     size: tuple[int, ...] | None = None
@@ -42,6 +42,7 @@ class Reading:
     channels_last: bool = False
     columns: tuple[str, ...] | None = None
     row: int | None = None
+    label: str | None = None
 
     def refuse(self, path: Path, kind: str, *options: str) -> None:
         """Options that mean nothing for this kind of file."""
@@ -59,6 +60,7 @@ class Examples:
 
     `seen` is what a person sees of pictures: `Float[ndarray, "batch height width 3"]`, from 0 to 1. `others` are the
     other rows of a table of raw columns, or all of them where no one row was asked for: what a background is made of.
+    `labels` are the right answers, where a column of them was named.
     """
 
     inputs: Inputs
@@ -66,6 +68,7 @@ class Examples:
     said: str
     seen: np.ndarray | None = None
     others: Tensors | None = None
+    labels: tuple[Any, ...] | None = None
 
 
 def read_examples(
@@ -86,11 +89,11 @@ def read_examples(
     if start.startswith(b"\x80") or path.suffix.lower() in PICKLES:
         raise InputError(f"{path} is a Python pickle. Opening one can run code, so attar never does: save .npy or CSV")
     if start.startswith((b"\x89PNG", b"\xff\xd8\xff")):
-        reading.refuse(path, "a picture", "columns", "row")
+        reading.refuse(path, "a picture", "columns", "row", "label")
         return _picture(path, reading, dtype)
     arrays = _arrays(path, start)
     if arrays is not None:
-        reading.refuse(path, "a file of arrays", "columns", *_OF_PICTURES)
+        reading.refuse(path, "a file of arrays", "columns", "label", *_OF_PICTURES)
         return _of_arrays(path, arrays, reading, dtype)
     reading.refuse(path, "a table", *_OF_PICTURES)
     table = read_table(path)
@@ -232,6 +235,7 @@ def _of_arrays(path: Path, arrays: Mapping[str, Tensor], reading: Reading, dtype
 
 def _of_raw_columns(table: Table, reading: Reading, known: Sequence[str] | None) -> Examples:
     kept, note = _chosen(table.source, table.rows, reading.row, table.noun)
+    labels, table = _labels(table, reading, kept, known)
     every, said = raw_table(table, reading.columns or known)
     rest = np.arange(len(table)) if reading.row is None else np.setdiff1d(np.arange(len(table)), kept)
     return Examples(
@@ -239,11 +243,13 @@ def _of_raw_columns(table: Table, reading: Reading, known: Sequence[str] | None)
         names=tuple(f"{table.noun} {table.rows[k]}" for k in kept),
         said=said + note,
         others=every.take(torch.from_numpy(rest)) if len(rest) else None,
+        labels=labels,
     )
 
 
 def _of_table(table: Table, reading: Reading, dtype: torch.dtype | None, known: Sequence[str] | None) -> Examples:
     kept, note = _chosen(table.source, table.rows, reading.row, table.noun)
+    labels, table = _labels(table, reading, kept, known)
     chosen = reading.columns or known
     if chosen is None:
         names = [name for name, cells in table.columns.items() if _are_numbers(cells)]
@@ -257,7 +263,21 @@ def _of_table(table: Table, reading: Reading, dtype: torch.dtype | None, known: 
     tensor = torch.from_numpy(values).to(dtype or torch.float64)
     inputs = Tensors(tensor, tuple(names))
     said = f"{counted(len(table), table.noun)}, {counted(len(names), 'column')}{note}"
-    return Examples(inputs=inputs, names=tuple(f"{table.noun} {table.rows[k]}" for k in kept), said=said)
+    return Examples(inputs=inputs, names=tuple(f"{table.noun} {table.rows[k]}" for k in kept), said=said, labels=labels)
+
+
+def _labels(
+    table: Table, reading: Reading, kept: np.ndarray, known: Sequence[str] | None
+) -> tuple[tuple[Any, ...] | None, Table]:
+    """The right answers, and the table without them. Raises `InputError` where the model takes those in."""
+    if reading.label is None:
+        return None, table
+    name = table.find(reading.label, role="label")
+    if name in (reading.columns or known or ()):
+        raise InputError(f"column {name!r} is an input of the model, and cannot be the label too: name another")
+    values = raw_values(table, name)
+    columns = {each: cells for each, cells in table.columns.items() if each != name}
+    return tuple(values[k] for k in kept), replace(table, columns=columns)
 
 
 def _are_numbers(cells: Sequence[str]) -> bool:

@@ -24,7 +24,7 @@ def raw_table(table: Table, chosen: Sequence[str] | None) -> tuple[Tensors, str]
     category. Raises `InputError` naming row and column for an infinite number.
     """
     names = list(table.columns) if chosen is None else [table.find(name, role="input") for name in chosen]
-    values = {name: _values(table, name) for name in names}
+    values = {name: raw_values(table, name) for name in names}
     naming = [name for name in names if chosen is None and _names_rows(values[name])]
     kept = {name: cells for name, cells in values.items() if name not in naming}
     if not kept:
@@ -39,7 +39,8 @@ def raw_table(table: Table, chosen: Sequence[str] | None) -> tuple[Tensors, str]
     return inputs, said
 
 
-def _values(table: Table, name: str) -> list[Any]:
+def raw_values(table: Table, name: str) -> list[Any]:
+    """The cells of a column as what they say: numbers, yes or no, or text; None (or NaN, among numbers) where empty."""
     cells = [cell.strip() for cell in table.columns[name]]
     filled = [cell for cell in cells if cell not in EMPTY]
     if filled and all(cell.lower() in _YES_NO for cell in filled):

@@ -11,9 +11,11 @@ import numpy as np
 
 from attar.audit import findings as judge
 from attar.audit import molecule_trials as of_molecules
+from attar.audit import table_trials as of_tables
 from attar.audit import trials
 from attar.audit.findings import Finding
 from attar.audit.plan import AuditPlan, GivenPlan, Plan
+from attar.audit.table_plan import GivenTablePlan, TablePlan
 from attar.audit.verdict import sentences, verdict
 from attar.core.writing import plain
 from attar.engine.here import processors, run
@@ -103,6 +105,9 @@ def _units(k: int, task: Task, plan: AuditPlan, *, main: bool) -> list[Unit]:
     if isinstance(plan, Plan | GivenPlan):
         units.append(Unit((k, "fragments"), of_molecules.fragments, (task, plan), 5 * scale, "fragment table"))
         units.append(Unit((k, "chemistry"), of_molecules.chemistry, (task, plan), 3 * scale, "scaffolds"))
+    if isinstance(plan, TablePlan | GivenTablePlan):
+        units.append(Unit((k, "leaks"), of_tables.leaks, (task, plan.seed), 2 * scale, "columns alone"))
+        units.append(Unit((k, "columns"), of_tables.columns, (task, plan), 5 * scale, "what columns are worth"))
     if task.task == "classification":
         for decoy in plan.groups:
             arguments = (task, plan, decoy)
@@ -148,6 +153,7 @@ def _record(
                 "chance": next((row["chance"] for row in attribution), None),
                 "model": plan.ladder_kind,
             },
+            **({"columns": of_tables.described(each)} if (each := found.get((0, "columns"))) is not None else {}),
             "examples": [asdict(p) for p in found[0, "first"].pictures],
             "data": [_data(t) for t in tasks],
             "provenance": {
@@ -202,7 +208,7 @@ def _findings(task: Task, plan: AuditPlan, found: dict, attribution: list[dict[s
     results += _of_the_data(task, plan, found)
     if chemistry is not None and isinstance(plan, Plan) and plan.bits is not None:
         results.append(judge.folding_finding(chemistry.folding))
-    if isinstance(plan, GivenPlan):
+    if isinstance(plan, GivenPlan | GivenTablePlan):
         results += judge.given_findings(task, plan.named, makes=plan.makes)
     results += judge.note_findings(task.notes, len(task.examples))
     return [f for f in results if f is not None]
@@ -261,6 +267,8 @@ def _of_the_data(task: Task, plan: AuditPlan, found: dict) -> list[Finding | Non
         judge.copies_finding(task, bias.copies, bias.near),
         judge.alternatives_finding(bias.alternatives),
     ]
+    if (told := found.get((0, "leaks"))) is not None:
+        results += judge.leak_findings(task, told)
     if task.task == "classification":
         each = found.get((0, "folds", plan.models[0]))
         rows = np.flatnonzero(task.test) if each is None else np.arange(len(task.labels))

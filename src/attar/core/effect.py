@@ -1,5 +1,6 @@
 """How a model's output goes with one column, or with two: a curve with its interval."""
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -119,7 +120,9 @@ class Effect:
         for region in self.regions:
             lines.append(f"where {region.where} ({counted(region.rows, 'row')}):")
             lines += region.effect._curve() if region.effect.values.ndim == 1 else []
-        return "\n".join([*lines, *(f"note: {note.sentence}" for note in self.notes)])
+        for note in self.notes:
+            lines += textwrap.wrap(f"note: {note.sentence}", 100, subsequent_indent=" " * 6)
+        return "\n".join(lines)
 
     def _curve(self) -> list[str]:
         names = self.points[0]

@@ -1,5 +1,6 @@
 """How much each column counts over all rows, with its interval."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from attar.core.attribution import Attribution
 
 _SHOWN = 20  # columns in a text
-_BAR = 20  # blocks
+_BAR, _WIDTH = 20, 100  # blocks, columns of a terminal
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -107,7 +108,9 @@ class Importance:
             lines.append(f"  and {len(self) - _SHOWN:,} more")
         if self.total is not None:
             lines.append(f"  together they are worth {_short(self.total)}")
-        return "\n".join([*lines, *(f"note: {note.sentence}" for note in self.notes)])
+        for note in self.notes:
+            lines += textwrap.wrap(f"note: {note.sentence}", _WIDTH, subsequent_indent=" " * 6)
+        return "\n".join(lines)
 
     def described(self) -> dict[str, Any]:
         """For a file; `of_description` reads it."""
@@ -117,10 +120,10 @@ class Importance:
 
     @classmethod
     def of_description(cls, told: Mapping[str, Any]) -> "Importance":
-        arrays = {name: np.array(told[name], dtype=float) for name in ("values", "standard_error", "low", "high")}
+        said: dict[str, Any] = {name: told[name] for name in ("rows", "unit", "how", "total")}
+        said |= {name: np.array(told[name], dtype=float) for name in ("values", "standard_error", "low", "high")}
         notes = tuple(Note(**{**each, "rows": tuple(each["rows"])}) for each in told["notes"])
-        said = {name: told[name] for name in ("rows", "unit", "how", "total")}
-        return cls(**said, **arrays, names=tuple(told["names"]), notes=notes)
+        return cls(**said, names=tuple(told["names"]), notes=notes)
 
 
 def importance_of(found: "Attribution") -> Importance:

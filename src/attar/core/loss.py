@@ -65,7 +65,7 @@ class Outcomes:
     values: Any
 
     def __post_init__(self) -> None:
-        given = self.values.values if isinstance(self.values, Outcomes) else self.values
+        given: Any = self.values.values if isinstance(self.values, Outcomes) else self.values
         given = given.detach().cpu().numpy() if isinstance(given, Tensor) else given
         array = np.asarray(given.to_numpy() if hasattr(given, "to_numpy") else given)
         if array.ndim == 2 and array.shape[1] == 1:

@@ -15,6 +15,7 @@ from attar.core.model import Chunked
 from attar.core.note import Note, counted, listed
 from attar.core.target import Target
 from attar.effects.level_order import by_likeness
+from attar.effects.second_order import accumulated_pair
 from attar.estimation.grid import Axis, answers
 
 
@@ -51,11 +52,8 @@ class AccumulatedLocalEffects:
         if len(axes) == 2:
             return self._pair(model, table, axes, target, kept, notes)
         (axis,) = axes
-        steps = self._levels(table, axis, kept) if axis.named else self._numbers(axis, kept)
-        low, high = (
-            answers(model, table, places, target, steps.row, ends[:, None]) for ends in (steps.start, steps.end)
-        )
-        values, error, spread = _accumulated(steps, high - low, kept)
+        steps = self._steps(table, axis, kept)
+        values, error, spread = _accumulated(steps, _changes(steps, model, table, places, target), kept)
         return Effect(
             kind="accumulated local effect",
             columns=(axis.name,),
@@ -67,6 +65,26 @@ class AccumulatedLocalEffects:
             rows=len(kept),
             notes=notes + steps.notes,
         )
+
+    def local(
+        self,
+        model: Chunked,
+        table: Tensors,
+        places: tuple[int, ...],
+        target: Target,
+        found: Effect,  # noqa: ARG002
+    ) -> tuple[Float[np.ndarray, "rows points"], Bool[np.ndarray, "rows points"]]:
+        """Each row's own step in its bin, or to the levels beside its own, for `Regional`."""
+        axis = Axis.of(table, places[0])
+        steps = self._steps(table, axis, np.flatnonzero(~axis.gone))
+        values = np.zeros((len(table), len(steps.points) - 1))
+        there = np.zeros(values.shape, dtype=bool)
+        values[steps.row, steps.bin] = _changes(steps, model, table, places, target)
+        there[steps.row, steps.bin] = True
+        return values, there
+
+    def _steps(self, table: Tensors, axis: Axis, kept: Int[np.ndarray, " kept"]) -> "_Steps":
+        return self._levels(table, axis, kept) if axis.named else self._numbers(axis, kept)
 
     def _ends(self, axis: Axis, kept: Int[np.ndarray, " kept"]) -> Float[np.ndarray, " ends"]:
         """The ends of the bins, the first at the least value; quantiles that occur."""
@@ -143,7 +161,7 @@ class AccumulatedLocalEffects:
         for sign, one, two in ((1, 1, 1), (-1, 1, 0), (-1, 0, 1), (1, 0, 0)):
             ends = np.stack([both[0][bins[0] + one], both[1][bins[1] + two]], 1)
             mixed += sign * answers(model, table, places, target, rows, ends)
-        values, error, spread, empty = _accumulated_pair(bins, mixed, tuple(len(ends) - 1 for ends in both))
+        values, error, spread, empty = accumulated_pair(bins, mixed, (len(both[0]) - 1, len(both[1]) - 1))
         if empty:
             sentence = f"{counted(empty, 'cell')} without a row took the nearest cell's step: nothing is known there."
             notes = (*notes, Note(name="empty cells", count=empty, rows=(), sentence=sentence))
@@ -176,6 +194,14 @@ class _Steps:
     weights: Float[np.ndarray, " places"]
     middle: bool
     notes: tuple[Note, ...] = ()
+
+
+def _changes(
+    steps: _Steps, model: Chunked, table: Tensors, places: tuple[int, ...], target: Target
+) -> Float[np.ndarray, " steps"]:
+    ends = (answers(model, table, places, target, steps.row, each[:, None]) for each in (steps.start, steps.end))
+    low, high = ends
+    return high - low
 
 
 def _bin(codes: Float[np.ndarray, " rows"], ends: Float[np.ndarray, " ends"]) -> Int[np.ndarray, " rows"]:
@@ -217,71 +243,6 @@ def _accumulated(
         error = np.sqrt((influence**2).sum(0) + standing)
     spread = np.concatenate([[np.sqrt(variance[0])], np.sqrt(variance)])
     return rise - share @ at, error, spread
-
-
-def _accumulated_pair(
-    bins: list[Int[np.ndarray, " rows"]], mixed: Float[np.ndarray, " rows"], shape: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """The second-order curve at the ends of cells, its standard error, the spread of the mixed steps, and how many
-    cells have no row."""
-    flat = np.ravel_multi_index(tuple(bins), shape)
-    cells = shape[0] * shape[1]
-    size = np.bincount(flat, minlength=cells)
-    total = np.bincount(flat, mixed, minlength=cells)
-    mean = total / size.clip(min=1)
-    square = np.bincount(flat, (mixed - mean[flat]) ** 2, minlength=cells)
-    pooled = square.sum() / max((size - 1).clip(min=0).sum(), 1)
-    variance = np.where(size > 1, square / (size - 1).clip(min=1), pooled)
-    source = _nearest_with_rows(size > 0, shape)
-    weights = size.reshape(shape).astype(float)
-    basis = np.eye(cells)[source].T.reshape(cells, *shape)  # the empty take the means of others
-    linear = _centred(_summed(basis), weights)
-    values = np.einsum("cab,c->ab", linear, mean)
-    error = np.einsum("cab,c->ab", linear**2, variance / size.clip(min=1))
-    # How the values would move with one row more in a cell: where rows lie decides what is taken off.
-    full = np.flatnonzero(size)
-    more = weights + np.eye(cells)[full].reshape(len(full), *shape)
-    moved = _centred(_summed(mean[source].reshape(shape)), more) - values
-    moved -= np.einsum("cab,c->ab", moved, size[full] / len(mixed))
-    error = np.sqrt(error + np.einsum("cab,c->ab", moved**2, size[full]))
-    spread = np.sqrt(variance)[source].reshape(shape)
-    return values, error, np.pad(spread, ((1, 0), (1, 0)), mode="edge"), int((size == 0).sum())
-
-
-def _nearest_with_rows(there: Bool[np.ndarray, " cells"], shape: tuple[int, int]) -> Int[np.ndarray, " cells"]:
-    """For each cell the nearest that has rows, counted in cells."""
-    where = np.stack(np.unravel_index(np.arange(len(there)), shape), 1)
-    full = np.flatnonzero(there)
-    far = ((where[:, None] - where[full][None]) ** 2).sum(2)
-    return full[far.argmin(1)]
-
-
-def _summed(steps: Float[np.ndarray, "*cells one two"]) -> Float[np.ndarray, "*cells one+1 two+1"]:
-    """Added up along both axes, from 0."""
-    sums = steps.cumsum(-2).cumsum(-1)
-    return np.pad(sums, [*[(0, 0)] * (sums.ndim - 2), (1, 0), (1, 0)])
-
-
-def _centred(
-    sums: Float[np.ndarray, "*any one+1 two+1"], weights: Float[np.ndarray, "*any one two"]
-) -> Float[np.ndarray, "*any one+1 two+1"]:
-    """The sums less the main effects of what was added up, and less their mean (rows weigh their cells, the effect of a
-    cell is the mean of its four ends')."""
-    turned = _main(sums.swapaxes(-1, -2), weights.swapaxes(-1, -2))
-    rest = sums - _main(sums, weights)[..., :, None] - turned[..., None, :]
-    middle = (rest[..., 1:, 1:] + rest[..., 1:, :-1] + rest[..., :-1, 1:] + rest[..., :-1, :-1]) / 4
-    share = weights / weights.sum((-1, -2), keepdims=True)
-    return rest - (share * middle).sum((-1, -2))[..., None, None]
-
-
-def _main(
-    sums: Float[np.ndarray, "*any one+1 two+1"], weights: Float[np.ndarray, "*any one two"]
-) -> Float[np.ndarray, "*any one+1"]:
-    """The accumulated effect along the first axis: the mean, over the rows of each bin, of the step it takes there."""
-    step = np.diff(sums, axis=-2)
-    step = (step[..., 1:] + step[..., :-1]) / 2
-    rise = (weights * step).sum(-1) / weights.sum(-1).clip(min=1)
-    return np.concatenate([np.zeros_like(rise[..., :1]), rise.cumsum(-1)], -1)
 
 
 def _left_out(axes: list[Axis], gone: int) -> Note:

@@ -1,10 +1,11 @@
 """Partial dependence: the mean output when every row is put on a point."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from jaxtyping import Bool, Float
 
 from attar.core.effect import Effect, mean_of
 from attar.core.errors import InputError
@@ -60,3 +61,15 @@ class PartialDependence:
             curves=curves if self.curves else None,
             spread=spread,
         )
+
+    def local(
+        self, model: Chunked, table: Tensors, places: tuple[int, ...], target: Target, found: Effect
+    ) -> tuple[Float[np.ndarray, "rows points"], Bool[np.ndarray, "rows points"]]:
+        """Each row's curve, counted from its own mean: its shape, for `Regional`."""
+        curves = found.curves
+        if curves is None:
+            kept = replace(self, curves=True)(model, table, places, target).curves
+            assert kept is not None  # noqa: S101 - asked for
+            curves = kept
+        shape = curves - curves.mean(1, keepdims=True)
+        return shape, np.ones(shape.shape, dtype=bool)

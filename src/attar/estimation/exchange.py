@@ -64,8 +64,8 @@ class Exchanged:
         """
         rows = self.taken.shape[1]
         receiving, giving = self.taken / repeats, self.given / repeats
-        scatter = (self.taken_squares - repeats * receiving**2).clip(min=0).mean(1) / (repeats - 1)
-        within = (self.given_squares - repeats * giving**2).clip(min=0).mean(1) / (repeats - 1)
+        scatter = (self.taken_squares - repeats * receiving**2).clip(min=0).mean(1) / max(repeats - 1, 1)
+        within = (self.given_squares - repeats * giving**2).clip(min=0).mean(1) / max(repeats - 1, 1)
         found = np.empty(len(giving))
         for k, stratum in enumerate(strata):
             size = np.bincount(stratum)

@@ -1,6 +1,5 @@
 """Rows that are alike in the other columns, and how far a column's values are from being free of them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +40,7 @@ class Strata:
         self,
         codes: Float[np.ndarray, "rows columns"],
         coded: Bool[np.ndarray, " columns"],
-        mine: Sequence[int],
+        mine: Int[np.ndarray, " mine"],
         generator: np.random.Generator,
     ) -> Int[np.ndarray, " rows"]:
         """The stratum of each row, for the feature of these columns; one for all where there are no others.
@@ -53,7 +52,7 @@ class Strata:
         found = np.zeros(len(codes), dtype=np.int64)
         if not rest or len(codes) < 4 * self.at_least:
             return found
-        others, goal = with_gaps(codes[:, rest]), goals(codes[:, list(mine)], coded[list(mine)])
+        others, goal = with_gaps(codes[:, rest]), goals(codes[:, mine], coded[mine])
         order = generator.permutation(len(codes))
         for learnt, asked in ((order[::2], order[1::2]), (order[1::2], order[::2])):
             leaf = self.tree(others[learnt], goal[learnt]).apply(others[asked])
@@ -100,12 +99,12 @@ class Departure:
 def departure(
     codes: Float[np.ndarray, "rows columns"],
     coded: Bool[np.ndarray, " columns"],
-    mine: Sequence[int],
+    mine: Int[np.ndarray, " mine"],
     generator: np.random.Generator,
 ) -> Departure:
     """By a tree that is learnt on one half of the rows and asked on the other, and the other way round."""
     rest = [k for k in range(codes.shape[1]) if k not in {*mine}]
-    others, goal = with_gaps(codes[:, rest]), goals(codes[:, list(mine)], coded[list(mine)])
+    others, goal = with_gaps(codes[:, rest]), goals(codes[:, mine], coded[mine])
     order = generator.permutation(len(codes))
     beyond, counts, weight = 0, 0, np.zeros(len(rest))
     for learnt, asked in ((order[::2], order[1::2]), (order[1::2], order[::2])):

@@ -12,15 +12,17 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from attar.core import baseline
 from attar.core.errors import InputError
 from attar.core.feasible import Feasible
+from attar.core.loss import LOSSES, Loss
 from attar.core.method import Method
 from attar.core.target import Difference, Entry, Logit, Predicted, Target
 from attar.core.windows import Windows
-from attar.methods import METHODS, OVER_ROWS
+from attar.estimation.strata import Strata
+from attar.methods import METHODS, OF_LOSS, OVER_ROWS
 
 
 def method_class(name: str) -> Any:
     """The class of a method by its name on the command line. Raises `InputError` with close names."""
-    known = METHODS | OVER_ROWS
+    known = METHODS | OVER_ROWS | OF_LOSS
     if name not in known:
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {close[0]}?" if close else "."
@@ -30,11 +32,16 @@ def method_class(name: str) -> Any:
 
 
 def methods_of(
-    names: Sequence[str], options: Sequence[str] = (), seed: int | None = None, rows: baseline.Rows | None = None
+    names: Sequence[str],
+    options: Sequence[str] = (),
+    seed: int | None = None,
+    rows: baseline.Rows | None = None,
+    labels: Sequence[Any] | None = None,
 ) -> dict[str, Method]:
     """Methods by name with `field=value` options, each given to every one of them that has the field.
 
-    `rows` are the background of those that have one, and their typical row the baseline of those that have that.
+    `rows` are the background of those that have one, and their typical row the baseline of those that have that;
+    `labels` are the right answers of those that take them.
 
     Raises `InputError` for an option that none has, with those they have, and for a value that its field cannot hold.
     """
@@ -53,6 +60,8 @@ def methods_of(
         }
         if seed is not None and "seed" in fields[name]:
             given.setdefault("seed", seed)
+        if labels is not None and "labels" in fields[name]:
+            given["labels"] = labels
         for option, usual in {} if rows is None else {"background": rows, "baseline": baseline.Typical(rows)}.items():
             if option in fields[name]:
                 given.setdefault(option, usual)
@@ -89,6 +98,10 @@ def _value(text: str, kind: Any, option: str) -> Any:
             return window
         if plain is Feasible:
             return Feasible.of_text(text)
+        if plain is Loss and text.replace("-", "_") in LOSSES:
+            return LOSSES[text.replace("-", "_")]
+        if plain is Strata and text.isdecimal():
+            return Strata(leaves=int(text))
         if plain is Method and text in METHODS:
             return method_class(text)()
         if plain is baseline.Baseline and text in _baselines():
@@ -128,6 +141,10 @@ def _expected(kinds: Sequence[Any]) -> str:
         plain = get_origin(each) or each
         if plain is Method:
             said.append("the name of a method")
+        elif plain is Loss:
+            said.append(f"one of {', '.join(LOSSES)}")
+        elif plain is Strata:
+            said.append("how many strata at most, such as 64")
         elif plain is baseline.Baseline:
             said.append(f"one of {', '.join(_baselines())}; others from Python")
         elif plain in (int, float, bool, types.NoneType):

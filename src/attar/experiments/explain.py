@@ -20,13 +20,13 @@ from attar.core.attribution import Attribution
 from attar.core.baseline import Rows
 from attar.core.errors import AttarError, InputError
 from attar.core.inputs import Inputs, Tensors
-from attar.core.method import Method, columns_of, needs_of
+from attar.core.method import Method, columns_of, needs_of, of_loss
 from attar.core.model import Additive, Chunked, Differentiable, Linear, TreeEnsemble, lacks, told
 from attar.core.note import counted
 from attar.core.target import Logit, Predicted, Target
 from attar.experiments.asked import methods_of
 from attar.experiments.named import named_object
-from attar.methods import METHODS, OVER_ROWS
+from attar.methods import METHODS, OF_LOSS, OVER_ROWS
 from attar.verb import attribute
 
 _ONE_BY_ONE, _CUTS, _CHANNELS = 1024, 14, 4  # entries, windows along an axis, at most so many channels
@@ -170,12 +170,16 @@ def explain(
 ) -> Explained:
     """An attribution by each method, the usual one for the model where none is named."""
     known = Rows(torch.zeros(1, 1)) if any(name in OVER_ROWS for name in methods or ()) else None
-    made = None if methods is None else methods_of(methods, options, seed, known)  # before anything is opened
+    scored = [name for name in methods or () if name in OF_LOSS]
+    if scored and question.reading.label is None:
+        raise InputError(f"{scored[0]} needs the right answers: name their column with --label")
+    # Once before anything is opened, so that a wrong option costs no waiting.
+    made = None if methods is None else methods_of(methods, options, seed, known, (0.0,) if scored else None)
     both = opened(question)
     said = list(both.said)
     rows, background = _background(both, methods or (), seed)
-    if methods is not None and rows is not None:
-        made = methods_of(methods, options, seed, rows)
+    if methods is not None and (rows is not None or scored):
+        made = methods_of(methods, options, seed, rows, both.examples.labels if scored else None)
     if made is None:
         name, why = usual(both.model, target)
         settled = name != "occlusion" or any(option.startswith("by=") for option in options)
@@ -187,10 +191,12 @@ def explain(
         said.append(background)
     if seed is not None and not any(hasattr(method, "seed") for method in made.values()):
         said.append("seed: of no use here, for nothing is drawn")
-    said.append(f"target: {_target_said(target, both)}")
+    if len(scored) < len(made):
+        said.append(f"target: {_target_said(target, both)}")
+    asked = {n: None if of_loss(each) and isinstance(target, Predicted) else target for n, each in made.items()}
     found = {
         name: attribute(
-            both.model, both.examples.inputs, method, target, at=question.at, batch_size=question.batch_size
+            both.model, both.examples.inputs, method, asked[name], at=question.at, batch_size=question.batch_size
         )
         for name, method in made.items()
     }

@@ -35,6 +35,12 @@ METHODS: dict[str, str] = {
 # Those that have no defaults, for they start from rows of a table: from the command line, from the file's other rows.
 OVER_ROWS: dict[str, str] = {"counterfactual": "attar.methods.counterfactual:Counterfactual"}
 
+# Those that explain a loss over all rows of a table, and so take the column of the right answers.
+OF_LOSS: dict[str, str] = {
+    "permutation-importance": "attar.methods.permutation_importance:PermutationImportance",
+    "sage": "attar.methods.sage:SAGE",
+}
+
 # Names that an audit gives to a method with other options than its defaults: the method, and what is different.
 VARIANTS: dict[str, tuple[str, str]] = {
     "grad-cam-all": ("grad-cam", "every_layer=True: the mean over all layers"),

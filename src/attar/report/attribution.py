@@ -19,9 +19,9 @@ from attar.core.heat import AGAINST, SUPPORTS, ZERO, channels, coloured
 from attar.core.inputs import Tensors
 from attar.core.show import as_text, changes_of, index_name, leading, signed
 from attar.core.show_html import HeatMaps, as_html, heat_maps
+from attar.core.surface import GREY, INK, STYLE
 from attar.core.svg import png
 from attar.experiments.explain import Explained
-from attar.report.plots import GREY, INK, STYLE
 
 _DRAWN = 4  # examples in a picture
 _BARS = 12  # parts that are drawn as bars
@@ -32,9 +32,12 @@ _DPI = 150
 
 
 def terminal(explained: Explained) -> str:
-    """What was opened and how, and a short table for each method."""
+    """What was opened, how, and a short table for each method; of a loss, what each column is worth over all rows."""
     names = explained.opened.examples.names
-    tables = [as_text(found, names=names) for found in explained.found.values()]
+    tables = [
+        str(found.importance()) if found.loss and len(found) > 1 else as_text(found, names=names)
+        for found in explained.found.values()
+    ]
     return "\n\n".join(["\n".join(explained.said), *tables])
 
 

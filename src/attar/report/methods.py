@@ -8,10 +8,11 @@ from typing import Any
 
 from attar.experiments.asked import method_class
 from attar.experiments.explain import Fit
-from attar.methods import METHODS, VARIANTS
+from attar.methods import METHODS, OF_LOSS, VARIANTS
 
 _WIDTH = 100
-_NAMES = max(len(name) for name in METHODS) + 2  # columns of the names and of the gap after them
+_GLOBAL = "post hoc, model-agnostic: global"  # over all rows of a table, which are labelled
+_NAMES = max(len(name) for name in METHODS | OF_LOSS) + 2  # columns of the names and of the gap after them
 
 # What a method needs says where it stands in the taxonomy; the last branch takes what no other does.
 BRANCHES: dict[str, tuple[str, ...]] = {
@@ -20,6 +21,7 @@ BRANCHES: dict[str, tuple[str, ...]] = {
     "post hoc, model-specific: rules passed back through the network": ("Propagating",),
     "post hoc, model-specific: maps and attention": ("Pooled", "Layered", "Attending", "SelfAttending"),
     "post hoc, model-agnostic: local": ("Predictor",),
+    _GLOBAL: (),
     "others": (),
 }
 
@@ -27,9 +29,9 @@ BRANCHES: dict[str, tuple[str, ...]] = {
 def method_tree() -> str:
     """Every method under what it asks of the model."""
     branches: dict[str, list[tuple[str, Any]]] = {branch: [] for branch in BRANCHES}
-    for name in METHODS:
+    for name in METHODS | OF_LOSS:
         method = method_class(name)
-        branches[_branch(method.needs)].append((name, method))
+        branches[_GLOBAL if name in OF_LOSS else _branch(method.needs)].append((name, method))
     lines = []
     for branch, members in branches.items():
         if not members:

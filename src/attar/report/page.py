@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from attar.core.heat import colour, shared_scale
+from attar.report.columns import shown
 from attar.report.pictures import Drawing, drawing, strongest
 from attar.report.plots import decoy_ladder, noise_ladder
 
@@ -35,6 +36,7 @@ def audit_page(record: Record) -> str:
         tally=_tally(record["findings"]),
         pitfalls=_by_pitfall(record["findings"]),
         fragments=_fragments(record["fragments"], _base_rate(main)),
+        columns=_columns(record.get("columns")),
         examples=_examples(record["examples"], main),
         scores=_scores(record["attribution"], main),
         models=_models(record["models"], classification),
@@ -66,7 +68,7 @@ def _by_pitfall(findings: Sequence[Record]) -> list[tuple[str, list[Record]]]:
     ]
 
 
-# --- fragments and examples ---
+# --- fragments, columns and examples ---
 
 
 def _fragments(fragments: Sequence[Record], base_rate: float | None) -> dict[str, Any]:
@@ -92,6 +94,16 @@ def _fragments(fragments: Sequence[Record], base_rate: float | None) -> dict[str
     ]
     raising, lowering = [f for f in rows if (f["weight"] or 0) >= 0], [f for f in rows if (f["weight"] or 0) < 0]
     return {"axis": scale, "raising": raising, "lowering": lowering, "inexact": any(not f["exact"] for f in rows)}
+
+
+def _columns(found: Record | None) -> dict[str, Any] | None:
+    """Of a table what its columns are worth, all on one axis; None for what has no columns."""
+    if found is None:
+        return None
+    said = shown(found)
+    ends = [v for c in said["listed"] for v in (0.0, c["weight"], c["low"], c["high"])]
+    effects = [{**each, "picture": Markup(each["picture"])} for each in said["effects"]]
+    return {**said, "effects": effects, "axis": _Axis.over(ends)}
 
 
 def _examples(examples: Sequence[Record], main: Record) -> dict[str, Any]:

@@ -13,6 +13,7 @@ DRAWN = {
     "waveforms": "attar.domains.waveforms.draw",
     "volumes": "attar.domains.volumes.draw",
     "tables": "attar.domains.tables.draw",
+    "rows": "attar.domains.raw_tables.draw",
     "texts": "attar.domains.text.draw",
 }
 STRONGEST = 3  # parts that a screen reader is told by name

@@ -1,32 +1,17 @@
 """The ladders as SVG that stands in a page: same record, same bytes; nothing is fetched, no id is used twice."""
 
-import io
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from html import escape
 from typing import Any
 
 from matplotlib import style
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, told apart by every common kind of colour vision; shape and dash say the same again.
-BLUE, VERMILION, GREEN, INK, GREY = "#0072b2", "#c14f00", "#00795a", "#1f2937", "#5b6472"
+from attar.core.surface import BLUE, GREEN, GREY, INK, STYLE, VERMILION, svg_of
+
 NOISE, DECOY = (750, 405), (368, 460)  # width and height in pixels
 LINE = 16  # pixels from one line of letters to the next
-STYLE: dict[str, Any] = {
-    "font.size": 12,
-    "axes.edgecolor": GREY,
-    "axes.labelcolor": INK,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": GREY,
-    "ytick.color": GREY,
-    "svg.fonttype": "none",
-    "figure.dpi": 72,  # one point is one pixel of the page
-}
 
 
 def noise_ladder(
@@ -97,7 +82,7 @@ def noise_ladder(
             axes.legend(loc="upper left", frameon=False, labelcolor=GREY)
         axes.set_xlabel(f"held-out prediction, {measure}")
         axes.set_ylabel(score)
-        return _svg(figure, _describe_noise(known, measure))
+        return svg_of(figure, _describe_noise(known, measure))
 
 
 def decoy_ladder(rungs: Sequence[Mapping[str, Any]], *, name: str, part: str = "atom") -> str:
@@ -127,7 +112,7 @@ def decoy_ladder(rungs: Sequence[Mapping[str, Any]], *, name: str, part: str = "
         for axes in (above, below):
             axes.axhline(0.5, color=GREY, linewidth=0.8, linestyle=(0, (1, 3)), zorder=0)
             axes.set_ylim(-0.05, 1.05)
-        return _svg(figure, _describe_decoy(known, name))
+        return svg_of(figure, _describe_decoy(known, name))
 
 
 def _lines(axes: Axes, rungs: Sequence[Mapping[str, Any]], *series: tuple[str, str, str, str, Any]) -> None:
@@ -193,22 +178,3 @@ def _style(salt: str) -> AbstractContextManager[None]:
 
 def _inches(width: int, height: int) -> tuple[float, float]:
     return width / STYLE["figure.dpi"], height / STYLE["figure.dpi"]
-
-
-def _svg(figure: Figure, describe: str) -> str:
-    """The figure for the inside of a page: no date, no outside names, the page's font. Its few ids are hashes."""
-    FigureCanvasSVG(figure)
-    file = io.StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
-    svg = file.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->|<style.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"\s(xmlns(:\w+)?|version)=\"[^\"]*\"", "", svg)
-    svg = re.sub(r"font-family: [^;\"]*", "font-family: inherit", svg)
-    svg = re.sub(r"font: (?:\w+ )?([\d.]+px) [^;\"]*", r"font-size: \1", svg)
-    svg = svg.replace("xlink:href", "href").replace('pt"', 'px"', 2)
-    svg = re.sub(r" transform=\"rotate\(-0 [^\"]*\"", "", svg)
-    svg = re.sub(r"(\.\d\d)\d+", r"\1", svg)
-    used = set(re.findall(r"#([\w-]+)", svg))
-    svg = re.sub(r" id=\"([^\"]+)\"", lambda m: m.group() if m.group(1) in used else "", svg)
-    return re.sub(r"\n\s*\n+", "\n", svg.replace("<svg", f'<svg role="img" aria-label="{escape(describe)}"', 1))

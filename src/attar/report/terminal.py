@@ -3,6 +3,8 @@
 import textwrap
 from typing import Any
 
+from attar.report.columns import leading
+
 WIDTH = 100
 MARKS = {"ok": "ok      ", "note": "note    ", "caution": "CAUTION ", "distrust": "DISTRUST"}
 
@@ -15,6 +17,8 @@ def audit_summary(record: dict[str, Any]) -> str:
         lines += _wrapped(finding["evidence"], f"{MARKS[finding['status']]}  ")
         if finding["remedy"] and finding["status"] in ("distrust", "caution"):
             lines += _wrapped("→ " + finding["remedy"], " " * 10)
+    if (columns := record.get("columns")) is not None:
+        lines += ["", *leading(columns)]
     raising = [f for f in record["fragments"] if f["weight"] > 0][:5]
     if raising:
         labelled = record["data"][0]["positives"] is not None

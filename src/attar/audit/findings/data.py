@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from attar.audit.findings.finding import Finding, interval_text
+from attar.audit.findings.finding import Finding, interval_text, number
 from attar.audit.findings.thresholds import (
     COPIED,
     FEW_POSITIVES,
+    LEAK,
     NOISY_LABELS,
     RARE,
     RULE_IS_LABEL,
@@ -24,6 +25,7 @@ from attar.pitfalls.coverage import Alternative
 from attar.pitfalls.dataset_bias import Shift
 from attar.pitfalls.duplicates import Duplicates
 from attar.pitfalls.label_noise import LabelNoise
+from attar.pitfalls.leaks import Told
 from attar.pitfalls.population import Difference, TwoSample
 from attar.pitfalls.slices import Slice
 
@@ -140,6 +142,49 @@ def copies_finding(task: Task, copies: Duplicates, near: Mapping[int, int]) -> F
         value=leaked,
         chance=0.0,
     )
+
+
+def leak_findings(task: Task, found: Sequence[Told]) -> list[Finding]:
+    """Does a column tell the label alone? Those that do, at most five by themselves; else the one that tells most."""
+    measure, floor = ("AUROC", 0.5) if task.task == "classification" else ("R²", 0.0)
+    leaking = [told for told in found if told.copy or told.score >= LEAK]
+    best = max(found, key=lambda told: told.score)
+    if not leaking:
+        return [
+            Finding(
+                name="leaks",
+                pitfall="dataset bias",
+                question="the data",
+                status="ok",
+                evidence=f"No column alone tells the label as only what is known afterwards can; {best.column} tells "
+                f"most (cross-validated {measure} {number(best.score)}).",
+                remedy="",
+                value=best.score,
+                chance=floor,
+            )
+        ]
+    return [
+        Finding(
+            name=f"leak {told.column}",
+            pitfall="dataset bias",
+            question="the data",
+            status="caution",
+            evidence=_leak(told, measure, leaking[5:] if k == 4 else ()),
+            remedy=f"Is {told.column} known when the prediction is made? If it is written down with the label or after "
+            "it, leave it out and audit again.",
+            value=told.score,
+            chance=floor,
+        )
+        for k, told in enumerate(leaking[:5])
+    ]
+
+
+def _leak(told: Told, measure: str, others: Sequence[Told]) -> str:
+    said = f"{told.column} alone tells the label of rows it was not learnt from with {measure} {told.score:.3f}"
+    if told.copy:
+        said = f"{told.column} is the label itself, under other names or in another unit, in every row"
+    also = f" So do {len(others)} more: {listed([each.column for each in others], most=3)}." if others else ""
+    return f"{said}: what a model makes of the other columns hardly matters.{also}"
 
 
 def label_noise_finding(task: Task, found: LabelNoise, rows: np.ndarray) -> Finding:

@@ -6,6 +6,7 @@ import numpy as np
 
 from attar.audit.findings.finding import Finding, joined, signed
 from attar.audit.findings.thresholds import OVERTAKEN, PULL, RULE_IS_LABEL, WIDESPREAD
+from attar.domains.raw_tables.domain import RawTables
 from attar.experiments.task import Task
 from attar.pitfalls.mend import Mended
 from attar.pitfalls.shortcut_search import Shortcut
@@ -69,6 +70,8 @@ def _shortcut_finding(
     never parts from another that does.
 
     Where numbers are contributed, a group close to one that contributes may move a model that cannot tell them apart.
+    The columns of a table are what the label is learnt from, and one that matters takes negatives past positives: where
+    the rule does not decide, that alone says nothing against it.
     """
     s = shortcut
     widespread = s.positives >= WIDESPREAD * positives
@@ -76,7 +79,8 @@ def _shortcut_finding(
     explained = not decided and s.explained_by is not None and s.on_negatives < s.control
     blurred = decided and task.contributions is not None
     sure = s.pull_interval[0] >= PULL
-    spurious = (((decided and not blurred) or explained) and widespread and sure) or s.on_negatives < OVERTAKEN
+    overtakes = s.on_negatives < OVERTAKEN and (decided or not isinstance(task.domain, RawTables))
+    spurious = (((decided and not blurred) or explained) and widespread and sure) or overtakes
     undecided = not spurious and not decided and sure and bool(rivals)
     where = f"outside the rule's {task.domain.part}s" if task.known else f"in the {task.domain.example}"
     ends = f"[{s.pull_interval[0]:.0%}, {s.pull_interval[1]:.0%}]".replace("-", "−")

@@ -19,4 +19,5 @@ TOLD_APART = 0.60  # AUROC from which training and test examples are different e
 WORSE_SLICE = 0.10  # less of a slice on the right side than of the rest
 NOISY_LABELS = 0.05  # a share of wrong labels that may be no smaller
 COPIED = 0.01  # share of the test examples that training has too, of all examples whose copies differ in label
+LEAK = 0.99  # AUROC or R² of a single column alone, from which it may be known only afterwards
 SHOWN = 10  # training positives, below which nothing is known of an alternative of the rule

@@ -20,6 +20,7 @@ SDF = (".sdf", ".sd")
 PREFERRED = ("smiles", "isomericsmiles", "canonicalsmiles", "nonstereosmiles")  # stereo before none
 SAMPLE = 100  # values looked at to tell a column of SMILES
 FEWEST_OF_A_CLASS = 2
+WIDEST_WITHOUT_NAMES = 3  # columns; a wider table may well have one whose name reads as SMILES
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +110,28 @@ def read_molecules(
     )
     _refuse_too_few(molecules, read=len(table), noun=table.noun)
     return molecules
+
+
+def has_structures(path: str | Path) -> bool:
+    """Whether a file is one of molecules, and not any other table: it carries structures, a column has SMILES in its
+    name or most of its values read as SMILES, or its first line looks like a row of them. Raises as `read_molecules`
+    for a file that cannot be read."""
+    table = _open(path)
+    if MOL_BLOCK in table.columns or str(path).lower().removesuffix(".gz").endswith((*SDF, *SMI)):
+        return True
+    if any("smiles" in _letters(column) for column in table.columns):
+        return True
+    texts = [cells for cells in table.columns.values() if not _is_number(next(filter(str.strip, cells), "0"))]
+    without_names = len(table.columns) <= WIDEST_WITHOUT_NAMES and bool(_about_header(table))
+    return without_names or any(map(_holds_smiles, texts))
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _open(path: str | Path) -> Table:
