@@ -152,9 +152,7 @@ def main() -> None:
         problem = Problem.of(name, x, y)
         for several in (1, 4):
             met.append((name, several, race(problem, several)))
-    print(
-        f"\nasked: every one valid, at most {CHANGED} columns changed, {TIMES:.0f} times less CPU than DiCE"
-    )
+    print(f"\nasked: every one valid, at most {CHANGED} columns changed, {TIMES:.0f} times less CPU than DiCE")
     for name, several, (valid, changed, faster) in met:
         words = ["met" if each else "LOST" for each in (valid, changed, faster)]
         print(f"{name}, {several}: valid {words[0]}, columns {words[1]}, CPU {words[2]}")

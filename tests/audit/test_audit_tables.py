@@ -16,11 +16,13 @@ from sklearn.pipeline import Pipeline
 from attar.audit.run import audit
 from attar.audit.table_plan import given_table_plan, quiet_group, table_plan
 from attar.audit.table_trials import columns, described
+from attar.audit.trials import bias
 from attar.cli import main
 from attar.core.errors import InputError
 from attar.domains.raw_tables.read import read_rows
 from attar.experiments.table_task import from_rows
 from attar.experiments.task import Task
+from attar.pitfalls.duplicates import Duplicates
 from attar.report.page import audit_page
 from attar.report.terminal import audit_summary
 from mixed_table import boosted, labels, logistic, logit, mixed, one_hot
@@ -176,6 +178,23 @@ def test_a_sum_is_the_truth_of_numbers(folder: Path) -> None:
     found = audit([asked], table_plan(asked, models=("glm",), workers=1))
     assert findings(found)["rule against label"]["status"] == "ok"
     assert max(row["union"] for row in found["attribution"]) > 0.7
+
+
+def test_rows_that_are_equal_by_chance_are_no_copies(folder: Path) -> None:
+    drawn = np.random.default_rng(3)
+    coarse = pd.DataFrame({"a": drawn.integers(0, 3, 200), "b": drawn.choice(["x", "y"], 200), "y": np.arange(200) % 2})
+    asked = task(folder, coarse)
+    assert bias(asked, table_plan(asked, models=("glm",))).copies == Duplicates((), (), ())
+    fine = data(200)
+    fine.loc[150:169, fine.columns[:-1]] = fine.loc[0:19, fine.columns[:-1]].to_numpy()
+    asked = task(folder, fine)
+    told = asked.domain.telling(asked.examples)
+    found = bias(asked, table_plan(asked, models=("glm",))).copies
+    pairs = [(k, k + 150) for k in range(20) if told[k]]
+    assert len(pairs) > 10
+    assert set(found.leaked) == {
+        row for pair in pairs for row, other in (pair, pair[::-1]) if asked.test[row] and not asked.test[other]
+    }
 
 
 def test_the_decoy_is_a_group_that_tells_nothing(folder: Path) -> None:

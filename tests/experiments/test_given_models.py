@@ -156,12 +156,22 @@ def test_a_way_to_make_a_model_makes_it_anew() -> None:
 
 
 def test_networks_are_trained_from_their_seed() -> None:
-    recipe = GivenRecipe(model=make_network, bits=BITS, epochs=1)
+    started: list[float] = []
+
+    def make() -> torch.nn.Module:
+        network = make_network()
+        started.append(float(next(network.parameters()).detach().sum()))
+        return network
+
+    recipe = GivenRecipe(model=make, bits=BITS, epochs=1)
     assert recipe.seeds_matter
     examples, labels = task(120).part(task(120).train)
+    started.clear()
     one, again, other = (recipe.fit(examples, labels, seed).predict(SOME) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, again)
     assert (one != other).any()
+    first, second, third = (start for start in started)  # what it starts from, and not the order of its batches alone
+    assert first == second != third
 
 
 class TwoInputs(torch.nn.Module):

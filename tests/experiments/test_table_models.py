@@ -3,14 +3,17 @@
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 from attar.core.columns import Columns
 from attar.core.errors import InputError
+from attar.core.inputs import Tensors
 from attar.domains.raw_tables.domain import RawTables
 from attar.domains.raw_tables.truth import Row
 from attar.evaluation.intervals import auroc, quality
-from attar.experiments.table_models import BACKGROUND, MODELS, FittedTable, TableRecipe
+from attar.experiments.table_models import BACKGROUND, MODELS, FittedTable, OnCodes, TableRecipe
 from mixed_table import labels, logit, mixed
 
 KINDS = pytest.mark.parametrize("kind", MODELS)
@@ -105,10 +108,30 @@ def test_levels_and_gaps_that_training_lacks_are_answered() -> None:
         assert np.isfinite(model.predict([rows[k] for k in other])).all(), kind
 
 
+def test_a_model_is_asked_with_nan_and_legal_codes_alone() -> None:
+    """Gaps are no number, what lies between two levels is the nearest, and rare levels of many are one."""
+    seen: list[torch.Tensor] = []
+
+    class Asked:
+        def predict(self, inputs: Tensors) -> torch.Tensor:
+            seen.append(inputs.values)
+            return torch.zeros(len(inputs), 1)
+
+    names = [f"level {k:03}" for k in range(150) for _ in range(1 + (k < 99))]
+    frame = pd.DataFrame({"x": [np.nan, 2.5] * 124 + [1.5], "n": [1] * 249, "c": names})
+    columns, codes = Columns.encoded(frame)
+    between = codes.copy()
+    between[:, 1:] += 0.4
+    OnCodes(Asked(), columns).predict(Tensors(torch.from_numpy(between), columns.names, columns))
+    (values,) = seen
+    assert torch.isnan(values[:, 0]).tolist() == frame["x"].isna().tolist()
+    assert not torch.isnan(values[:, 1:]).any()
+    assert values[:, 1].tolist() == [1.0] * 249
+    assert values[:, 2].tolist() == np.minimum(codes[:, 2], 99).tolist()
+
+
 def test_of_many_columns_fewer_rows_stand_for_absence() -> None:
     generator = np.random.default_rng(0)
-    import pandas as pd
-
     wide = pd.DataFrame(generator.normal(size=(60, 120)), columns=[f"c{k}" for k in range(120)])
     columns, codes = Columns.encoded(wide)
     domain = RawTables.of(columns, codes)

@@ -11,7 +11,6 @@ from attar.audit.plan import AuditPlan
 from attar.audit.table_plan import of_rows
 from attar.core.column import LARGEST, as_codes
 from attar.core.effect import Effect
-from attar.core.errors import InputError
 from attar.core.importance import Importance
 from attar.core.inputs import Tensors
 from attar.core.loss import log_loss, squared
@@ -52,13 +51,10 @@ def columns(task: Task, plan: AuditPlan) -> Columns:
     loss = log_loss if task.task == "classification" else squared
     method = PermutationImportance(labels=labels[:ROWS].astype(int) if loss is log_loss else labels[:ROWS], loss=loss)
     importance = attribute(asked, table, method).importance()
-    effects = []
-    for name, _ in importance.ranked(LEADING):
-        try:
-            effects.append(effect(asked, table, name, AccumulatedLocalEffects()))
-        except InputError:
-            continue
-    return Columns(importance, tuple(effects))
+    codes = as_codes(table.values)
+    varying = {name for name, of in zip(table.names, codes.T, strict=True) if len(np.unique(of[of < LARGEST])) > 1}
+    leading = [name for name, _ in importance.ranked(LEADING) if name in varying]
+    return Columns(importance, tuple(effect(asked, table, name, AccumulatedLocalEffects()) for name in leading))
 
 
 @dataclass(frozen=True, eq=False)

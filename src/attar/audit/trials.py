@@ -11,6 +11,7 @@ from attar.audit.pictures import Picture, pictures
 from attar.audit.plan import AuditPlan
 from attar.core.errors import InputError
 from attar.core.recipe import Fitted
+from attar.domains.raw_tables.domain import RawTables
 from attar.evaluation.consistency import agreement
 from attar.evaluation.group_removal import group_removal
 from attar.evaluation.intervals import quality
@@ -214,13 +215,22 @@ class Bias:
     alternatives: list[Alternative]
 
 
+def _keys(task: Task) -> list[str]:
+    """What copies are known by. A row of a table that others may equal by chance has a key of its own."""
+    keys = [task.domain.key(example) for example in task.examples]
+    if not isinstance(task.domain, RawTables):
+        return keys
+    telling = task.domain.telling(task.examples).tolist()
+    return [key if tells else f"{key}, row {k}" for k, (key, tells) in enumerate(zip(keys, telling, strict=True))]
+
+
 def bias(task: Task, plan: AuditPlan) -> Bias:
     """How the examples came about: drawn from elsewhere, twice, or without some of what the rule allows."""
     try:
         told_apart = two_sample(Traits.of(task.domain, task.examples), task.test, permutations=DEALT, seed=plan.seed)
     except InputError:
         told_apart = None
-    copies = duplicates([task.domain.key(e) for e in task.examples], task.labels, task.test)
+    copies = duplicates(_keys(task), task.labels, task.test)
     groups = [[g.name for g in task.domain.editor.groups(e)] for e in task.examples]
     positives = task.part(task.train & task.positive & task.follows_rule)[0]
     shown = [] if task.rule is None else coverage(task.rule, task.domain.finder, positives)

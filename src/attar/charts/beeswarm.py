@@ -8,7 +8,7 @@ from matplotlib.cm import ScalarMappable
 
 from attar.core.attribution import Attribution
 from attar.core.column import is_missing
-from attar.core.importance import _by_column as by_column
+from attar.core.importance import by_column
 from attar.core.surface import GREY, INK, cut, number, rows_of, surface, title
 
 _BINS, _HALF = 60, 0.38  # of a row's width, within which dots stand above each other; and half of a row's height

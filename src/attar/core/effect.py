@@ -78,7 +78,7 @@ class Effect:
         the curves were not kept. Source: Goldstein et al. 2015, arXiv:1309.6392, section 3.2.
         """
         if self.curves is None:
-            if self.kind.startswith("accumulated"):
+            if "accumulated" in self.kind:
                 return self
             raise InputError("the rows' curves were not kept: ask with curves=True")
         start = self.curves.reshape(len(self.curves), -1)[:, 0]

@@ -130,7 +130,7 @@ def importance_of(found: "Attribution") -> Importance:
     """What `Attribution.importance` says."""
     if found.overall is not None:
         return found.overall
-    values, errors, names = _by_column(found)
+    values, errors, names = by_column(found)
     rows = len(values)
     signed = bool(found.loss)
     said = values if signed else np.abs(values)
@@ -143,7 +143,7 @@ def importance_of(found: "Attribution") -> Importance:
     return Importance.of_means(names, said.mean(0), error, rows=rows, unit=unit, how=how, least=least)
 
 
-def _by_column(
+def by_column(
     found: "Attribution",
 ) -> tuple[Float[np.ndarray, "rows columns"], Float[np.ndarray, "rows columns"] | None, tuple[str, ...]]:
     """Values (and their standard errors) with a row for each example. Raises `InputError` where examples do not have

@@ -166,7 +166,7 @@ class AccumulatedLocalEffects:
             sentence = f"{counted(empty, 'cell')} without a row took the nearest cell's step: nothing is known there."
             notes = (*notes, Note(name="empty cells", count=empty, rows=(), sentence=sentence))
         return Effect(
-            kind="accumulated local effect, second order,",
+            kind="second-order accumulated local effect",
             columns=tuple(axis.name for axis in axes),
             grid=tuple(both),
             points=tuple(axis.said(ends) for axis, ends in zip(axes, both, strict=True)),

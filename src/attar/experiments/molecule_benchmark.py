@@ -24,7 +24,7 @@ from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.read import MoleculeTable, read_molecules
 from attar.domains.molecules.truth import crippen_contributions, read_rule, read_sum
 from attar.experiments.leaderboard import Entry, Published
-from attar.experiments.molecule_models import MoleculeRecipe
+from attar.experiments.molecule_models import LEARNING_RATE, MoleculeRecipe
 from attar.experiments.molecule_task import explained_by_sum, from_table, labelled_by_rule, labelled_by_sum
 from attar.experiments.task import Task, check_rule
 
@@ -182,6 +182,7 @@ def _contributions(molecule: Molecule) -> np.ndarray:
 
 
 def _recipe(kind: str, task: Task, epochs: int | None) -> MoleculeRecipe:
-    passes = epochs or min(60, max(8, math.ceil(SEEN / max(1, int(task.train.sum())))))
+    seen = SEEN * (2 if kind in LEARNING_RATE else 1)  # a slow learner takes more passes
+    passes = epochs or min(60, max(8, math.ceil(seen / max(1, int(task.train.sum())))))
     # Contributions add up over matches, so their model counts; a rule asks for presence.
     return MoleculeRecipe(kind=kind, task=task.task, epochs=passes, presence=task.contributions is None)

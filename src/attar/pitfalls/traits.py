@@ -23,7 +23,8 @@ class Traits:
     """`values` are the properties by name, `present` says which groups an example has.
 
     Groups that fewer than ten examples have, or lack, are left out, and of groups that the same examples have only the
-    one with the longest name is kept. No label is looked at.
+    one with the longest name is kept. A property that has a group's name is that group's presence, and is not told
+    twice. No label is looked at.
     """
 
     properties: tuple[str, ...]
@@ -43,8 +44,6 @@ class Traits:
     ) -> "Traits":
         """Those of a domain's examples. A group that stands only on an example's `true_parts` is no trait of it: what
         makes the label is not what comes with it."""
-        found = domain.properties(examples)
-        values = np.stack(list(found.values()), 1).astype(float) if found else np.zeros((len(examples), 0))
         rows: dict[str, set[int]] = {}
         for k, example in enumerate(examples):
             true = true_parts(example)
@@ -57,6 +56,9 @@ class Traits:
         for name in order:
             distinct.setdefault(frozenset(usual[name]), name)
         kept = list(distinct.items())[:most]
+        named = {name for _, name in kept}
+        found = {name: values for name, values in domain.properties(examples).items() if name not in named}
+        values = np.stack(list(found.values()), 1).astype(float) if found else np.zeros((len(examples), 0))
         present = np.zeros((len(examples), len(kept)), dtype=bool)
         for column, (held, _) in enumerate(kept):
             present[list(held), column] = True

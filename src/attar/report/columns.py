@@ -1,7 +1,10 @@
 """What the columns of a table are worth to a model, for its page: numbers with intervals, and the leading curves."""
 
 from collections.abc import Mapping, Sequence
+from math import floor, log10
 from typing import Any
+
+import numpy as np
 
 from attar.core.svg import letters, svg
 
@@ -12,7 +15,9 @@ _LINE, _BAND, _ZERO, _FAINT = "#1f5fa8", "#cfe0f3", "#8a8a8a", "#555555"
 
 def shown(found: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that are listed, how many are not, and a curve for each effect; for a template to lay out."""
-    rows = [_row(each) for each in found["importance"]]
+    largest = max((abs(each["value"] or 0.0) for each in found["importance"]), default=0.0)
+    digits = int(np.clip(2 - floor(log10(largest)), 0, 6)) if largest > 0 else 2
+    rows = [_row(each, digits) for each in found["importance"]]
     return {
         "listed": rows[:MOST],
         "more": max(0, len(rows) - MOST),
@@ -20,9 +25,23 @@ def shown(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _row(each: Mapping[str, Any]) -> dict[str, Any]:
+def _row(each: Mapping[str, Any], digits: int) -> dict[str, Any]:
+    """With so many decimals as the largest has in three digits."""
     low, high = each["interval"] or (None, None)
-    return {**each, "weight": each["value"], "low": low, "high": high, "surely": low is not None and low > 0}
+    around = "" if low is None or high is None else f"[{_written(low, digits)}, {_written(high, digits)}]"
+    return {
+        **each,
+        "weight": each["value"],
+        "low": low,
+        "high": high,
+        "surely": low is not None and low > 0,
+        "text": "–" if each["value"] is None else _written(each["value"], digits),
+        "around": around,
+    }
+
+
+def _written(value: float, digits: int) -> str:
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "−")  # + 0: no minus before a zero
 
 
 def curve(effect: Mapping[str, Any]) -> str:

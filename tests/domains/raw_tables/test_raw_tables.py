@@ -15,6 +15,7 @@ from attar.core.weighted_sum import value
 from attar.domains.raw_tables.condition import read
 from attar.domains.raw_tables.domain import RawTables
 from attar.domains.raw_tables.truth import Row
+from attar.pitfalls.traits import Traits
 from mixed_table import mixed
 
 
@@ -114,12 +115,15 @@ def test_a_groups_name_is_the_condition_that_it_is() -> None:
                 "a = b": drawn.normal(size=200) + 1e6,
                 "3 < y": drawn.integers(0, 3, 200),
                 "is missing": drawn.choice(["is missing", "= 3", '"q"', "a  b"], 200),
+                "t": drawn.choice(["a = b", "c"], 200),
+                "t = a": drawn.choice(["b", "d"], 200),
                 'say "x"': np.where(drawn.random(200) < 0.3, np.nan, drawn.exponential(size=200)),
             }
         )
     )
     names = {group.name for row in rows for group in domain.editor.groups(row)}
-    assert len(names) == 6 + 6 + 3 + 4 + 7
+    assert len(names) == 6 + 6 + 3 + 4 + 2 + 2 + 7
+    assert '"t" = a = b' in names
     for name in names:
         for row in rows:
             there = [group.parts for group in domain.editor.groups(row) if group.name == name]
@@ -226,8 +230,17 @@ def test_properties_are_finite_and_gaps_stand_beside_them() -> None:
     np.testing.assert_array_equal(found["age (years)"], frame["age (years)"].fillna(frame["age (years)"].median()))
     np.testing.assert_array_equal(found["colour = blue"], frame["colour"] == "blue")
     np.testing.assert_array_equal(found["colour is missing"], frame["colour"].isna())
-    np.testing.assert_array_equal(found["member"], frame["member"])
+    np.testing.assert_array_equal(found["member = True"], frame["member"])
+    assert "member = False" not in found
     assert "dose is missing" not in found
+
+
+def test_a_group_is_no_property_as_well() -> None:
+    """Else a slice is told of twice, once as numbers."""
+    domain, rows = table()
+    traits = Traits.of(domain, rows)
+    assert "colour = red" in traits.groups
+    assert traits.properties == ("age (years)", "visits", "dose")
 
 
 def test_a_row_in_json_is_columns_and_words() -> None:

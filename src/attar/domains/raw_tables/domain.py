@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from attar.core.column import LARGEST
 from attar.core.columns import Columns
@@ -20,6 +20,8 @@ from attar.core.weighted_sum import WeightedSum
 from attar.domains.raw_tables.control import Unusual
 from attar.domains.raw_tables.edit import RowEditor
 from attar.domains.raw_tables.truth import RawRowFinder, Row
+
+BY_CHANCE = 1e-3  # equal rows that independent columns would make, below which one is a copy
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,14 +84,14 @@ class RawTables:
         return self.unusual(example)
 
     def properties(self, examples: Sequence[Row]) -> Mapping[str, np.ndarray]:
-        """Numbers as they are, with the table's median where they are missing; for each level of a category, and where
-        anything can be missing, whether it is so, as 0 and 1. Yes or no is one number."""
+        """Numbers as they are, with the table's median where they are missing; for each level of a category (of yes and
+        no, yes), and where anything can be missing, whether it is so, as 0 and 1."""
         codes = np.array(examples, dtype=float).reshape(-1, len(self.columns))
         found: dict[str, np.ndarray] = {}
         for k, column in enumerate(self.columns.each):
             gone = codes[:, k] >= LARGEST
-            if column.coded:
-                for code, level in enumerate(column.levels or ()):
+            if column.levels is not None:
+                for code, level in list(enumerate(column.levels))[not column.coded :]:
                     found[f"{column.name} = {level}"] = (codes[:, k] == code).astype(float)
             else:
                 known = self.spread[self.spread[:, k] < LARGEST, k]
@@ -100,6 +102,16 @@ class RawTables:
 
     def key(self, example: Row) -> str:
         return " ".join(map(repr, example))
+
+    def telling(self, examples: Sequence[Row]) -> Bool[np.ndarray, " examples"]:
+        """Of which rows an equal one is hardly there by chance: were columns independent, less than one in a thousand
+        such rows would have one. Of a few columns of whole numbers and levels many are equal, and no copies."""
+        codes = np.array(examples, dtype=float).reshape(-1, len(self.columns))
+        expected = np.full(len(codes), float(len(self.spread)))
+        for k in range(len(self.columns)):
+            first, last = (np.searchsorted(self.spread[:, k], codes[:, k], side) for side in ("left", "right"))
+            expected *= (last - first) / len(self.spread)
+        return expected < BY_CHANCE
 
     def as_json(self, example: Row) -> list[dict[str, str]]:
         """Each `column` with its `value` in words, the unit with it."""
