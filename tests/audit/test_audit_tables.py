@@ -154,6 +154,7 @@ def test_a_label_that_the_rule_decides_makes_another_mover_a_shortcut(folder: Pa
     open_ = task(folder, frame)
     undecided = audit([open_], table_plan(open_, models=("glm",), workers=1))
     assert "never part in these data" in findings(undecided)["shortcut site = Oslo"]["evidence"]
+    assert findings(undecided)["shortcut site = Oslo"]["status"] == "caution"
 
 
 def test_numbers_are_audited_as_a_regression(folder: Path) -> None:

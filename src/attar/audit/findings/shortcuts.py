@@ -70,8 +70,8 @@ def _shortcut_finding(
     never parts from another that does.
 
     Where numbers are contributed, a group close to one that contributes may move a model that cannot tell them apart.
-    The columns of a table are what the label is learnt from, and one that matters takes negatives past positives: where
-    the rule does not decide, that alone says nothing against it.
+    The columns of a table are what the label is learnt from: one that matters takes negatives past positives, and many
+    never part from another. Where the rule does not decide, that alone says nothing against it.
     """
     s = shortcut
     widespread = s.positives >= WIDESPREAD * positives
@@ -79,7 +79,8 @@ def _shortcut_finding(
     explained = not decided and s.explained_by is not None and s.on_negatives < s.control
     blurred = decided and task.contributions is not None
     sure = s.pull_interval[0] >= PULL
-    overtakes = s.on_negatives < OVERTAKEN and (decided or not isinstance(task.domain, RawTables))
+    of_columns = isinstance(task.domain, RawTables)
+    overtakes = s.on_negatives < OVERTAKEN and (decided or not of_columns)
     spurious = (((decided and not blurred) or explained) and widespread and sure) or overtakes
     undecided = not spurious and not decided and sure and bool(rivals)
     where = f"outside the rule's {task.domain.part}s" if task.known else f"in the {task.domain.example}"
@@ -127,7 +128,7 @@ def _shortcut_finding(
         name=f"shortcut {s.name}",
         pitfall="spurious correlation",
         question="true of the model?",
-        status="distrust" if spurious or undecided else "caution",
+        status="distrust" if spurious or (undecided and not of_columns) else "caution",
         evidence=evidence,
         remedy=remedy,
         value=s.on_negatives,
