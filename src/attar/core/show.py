@@ -134,7 +134,7 @@ def _one_example(found: "Attribution") -> list[str]:
     said = textwrap.wrap(f"keeps: {found.rules[0]}", _WIDTH, subsequent_indent=" " * 7) if found.rules else []
     for name, change in changes_of(found, 0).items():
         said += textwrap.wrap(f"{name}: {change}", _WIDTH, subsequent_indent=" " * 7)
-    lines = [" · ".join(facts), *said]
+    lines = [*_side_by_side(facts), *said]
     spreads = ["" if part.standard_error is None else f" ± {part.standard_error:.2g}" for part in parts]
     beside = max(map(len, spreads), default=0)
     for part, spread in zip(parts, spreads, strict=True):
@@ -142,6 +142,12 @@ def _one_example(found: "Attribution") -> list[str]:
         lines.append(f"  {part.title:<{wide}} {value}  {_bar(part.value, largest)}".rstrip())
     rest = part_count(found, 0) - len(parts)
     return [*lines, f"  and {rest:,} more"] if rest > 0 else lines
+
+
+def _side_by_side(facts: Sequence[str]) -> list[str]:
+    """Facts with dots between them, on as many lines as they need; none is broken."""
+    held = "\u00a0· ".join(fact.replace(" ", "\u00a0") for fact in facts)
+    return [line.replace("\u00a0", " ") for line in textwrap.wrap(held, _WIDTH)]
 
 
 def _examples(found: "Attribution", names: Sequence[str] | None) -> list[str]:
