@@ -337,6 +337,13 @@ def test_a_group_that_cannot_be_put_on_negatives_is_not_judged() -> None:
     assert words_looked_for(["rose the decoy"] * 60, ["a"] * 80, keeps=lambda *_: False) == []
 
 
+@pytest.mark.parametrize(("places", "judged"), [(9, 0), (10, 1)])
+def test_a_group_that_fits_on_few_negatives_is_not_judged(places: int, judged: int) -> None:
+    negative = ["free"] * places + ["a"] * (80 - places)
+    found = words_looked_for(["rose the decoy"] * 60, negative, keeps=lambda before, _: "free" in before)
+    assert len(found) == judged
+
+
 def test_a_model_that_does_not_tell_the_classes_apart_has_no_pull() -> None:
     (found,) = words_looked_for(["rose the decoy"] * 60, ["a"] * 80, fitted=WordWeights({"decoy": 1.0}))
     assert np.isnan(found.pull)
@@ -413,6 +420,10 @@ def test_of_copies_the_closer_name_is_told() -> None:
             return [*WordEditor.groups(self, example), *short]
 
     positive, negative = ["rose the decoy"] * 30 + ["rose"] * 30, ["a"] * 70 + ["den"] * 10
+    (found,) = words_looked_for(positive, negative, editor=Syllables())
+    assert found.name == "decoy"
+    # Here `de` is the surer, for six more positives have it; `decoy` has nearly all of them, and no negative.
+    positive, negative = ["rose the decoy"] * 54 + ["rose the dense"] * 6, ["a"] * 79 + ["den"]
     (found,) = words_looked_for(positive, negative, editor=Syllables())
     assert found.name == "decoy"
 
