@@ -23,8 +23,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from attar.core.heat import AGAINST, SUPPORTS, ZERO
+
 IMAGES = Path(__file__).parent / "images" / "methods"
-BLUE, VERMILION, INK, GREY = "#0072b2", "#c14f00", "#1f2937", "#5b6472"  # Okabe and Ito's, as in the reports
+BLUE, VERMILION, INK, GREY = "#0072b2", "#c14f00", "#1f2937", "#5b6472"  # Okabe and Ito's, for lines and points
 STYLE: dict[str, Any] = {
     "font.size": 11,
     "axes.edgecolor": GREY,
@@ -53,10 +55,10 @@ def panels(*titles: str, height: float = 2.6, share: bool = False) -> list[Axes]
 
 
 def bars(axes: Axes, names: Sequence[str], values: Any, errors: Any = None) -> None:
-    """Signed bars from the top down, blue for and vermilion against."""
+    """Signed bars from the top down, in the colours of the reports: orange for, blue against."""
     values = np.asarray(values, dtype=float)
     places = -np.arange(len(values))
-    colours = [BLUE if value >= 0 else VERMILION for value in values]
+    colours = [SUPPORTS if value >= 0 else AGAINST for value in values]
     axes.barh(places, values, color=colours, height=0.6, xerr=errors, ecolor=INK)
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.set_yticks(places, list(names))
@@ -64,12 +66,12 @@ def bars(axes: Axes, names: Sequence[str], values: Any, errors: Any = None) -> N
 
 
 def heat(axes: Axes, values: Any, limit: float | None = None) -> None:
-    """A map, blue for and vermilion against, white at 0."""
+    """A map, orange for and blue against, white at 0."""
     from matplotlib.colors import LinearSegmentedColormap
 
     values = np.asarray(values, dtype=float)
     limit = limit or float(np.abs(values).max()) or 1.0
-    scale = LinearSegmentedColormap.from_list("signed", [VERMILION, "white", BLUE])
+    scale = LinearSegmentedColormap.from_list("signed", [AGAINST, ZERO, SUPPORTS])
     drawn = axes.imshow(values, cmap=scale, vmin=-limit, vmax=limit, interpolation="nearest")
     axes.figure.colorbar(drawn, ax=axes, shrink=0.8)
     axes.set_xticks([])

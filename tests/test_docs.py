@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from attar.methods import METHODS, OF_LOSS
+from attar.methods import METHODS, OF_LOSS, OVER_ROWS
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -44,12 +44,15 @@ def _exit_status(script: Path) -> object:
     return 0
 
 
-@pytest.mark.parametrize("name", METHODS | OF_LOSS)
+LISTED = METHODS | OVER_ROWS | OF_LOSS
+
+
+@pytest.mark.parametrize("name", LISTED)
 def test_every_method_has_a_page_a_figure_and_a_place(name: str) -> None:
     path = DOCS / "methods" / f"{name}.md"
     assert path.exists(), f"docs/methods/{name}.md is missing; how-to/add-a-method.md says what belongs on it"
     page = path.read_text(encoding="utf-8")
-    module, _, attribute = (METHODS | OF_LOSS)[name].partition(":")
+    module, _, attribute = LISTED[name].partition(":")
     wanted = (f"# {name}\n", "**What it answers.**", "## When it misleads\n", "## Cost\n", "## In full\n")
     for part in (
         *wanted,

@@ -32,7 +32,7 @@ from attar.core.target import Difference, Entry, Logit, Predicted
 from attar.core.windows import Windows
 from attar.experiments.asked import method_class, methods_of, target_of
 from attar.experiments.explain import _windows
-from attar.methods import METHODS, OF_LOSS
+from attar.methods import METHODS, OF_LOSS, OVER_ROWS
 from attar.methods.integrated_gradients import IntegratedGradients
 from attar.methods.occlusion import Occlusion
 from attar.report.attribution import _painted
@@ -631,7 +631,7 @@ def test_both_files_are_needed(here: Path, capsys: pytest.CaptureFixture[str]) -
 
 def test_every_method_stands_in_the_tree_once() -> None:
     lines = [line for line in method_tree().splitlines() if line.startswith(("├", "└"))]
-    assert sorted(line.split()[1] for line in lines) == sorted(METHODS | OF_LOSS)
+    assert sorted(line.split()[1] for line in lines) == sorted(METHODS | OVER_ROWS | OF_LOSS)
 
 
 def test_a_method_of_no_known_kind_stands_in_the_last_branch(monkeypatch: pytest.MonkeyPatch) -> None:

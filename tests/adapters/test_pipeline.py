@@ -114,7 +114,7 @@ def test_occlusion_and_rise_are_those_of_loops_over_frames(model: Any) -> None:
 def test_an_anchor_is_as_precise_as_loops_over_frames_say(model: Any) -> None:
     """And no shorter rule is precise enough."""
     x, background = rows_with_gaps(), mixed(16, seed=8)
-    found = attribute(model, x, Anchors(background=Rows(background), precision=0.9), Logit(1))
+    found = attribute(model, x, Anchors(background=Rows(background), precision=0.9, widen=False), Logit(1))
     ask = log_odds(model)
 
     def inside(name: str, here: Any, row: Any) -> bool:

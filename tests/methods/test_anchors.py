@@ -151,7 +151,7 @@ def test_few_features_over_rows_are_the_rule_that_covers_most(bins: int | None) 
     def model(x: Tensor) -> Tensor:
         return x[:, 0] + 2 * x[:, 1] - x[:, 2] * x[:, 3]
 
-    found = attribute(model, x, Anchors(background=Rows(rows), bins=bins, precision=0.75))
+    found = attribute(model, x, Anchors(background=Rows(rows), bins=bins, precision=0.75, widen=False))
     for k in range(5):
         own = bool(model(x[k : k + 1]) > 0)
 

@@ -182,7 +182,7 @@ def _contributions(molecule: Molecule) -> np.ndarray:
 
 
 def _recipe(kind: str, task: Task, epochs: int | None) -> MoleculeRecipe:
-    seen = SEEN * (2 if kind in LEARNING_RATE else 1)  # a slow learner takes more passes
-    passes = epochs or min(60, max(8, math.ceil(seen / max(1, int(task.train.sum())))))
+    fewest = 32 if kind in LEARNING_RATE else 8  # a slow learner takes more passes, and is read worse the more it takes
+    passes = epochs or min(60, max(fewest, math.ceil(SEEN / max(1, int(task.train.sum())))))
     # Contributions add up over matches, so their model counts; a rule asks for presence.
     return MoleculeRecipe(kind=kind, task=task.task, epochs=passes, presence=task.contributions is None)

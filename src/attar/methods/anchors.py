@@ -5,11 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from attar.core.attribution import Attribution
 from attar.core.baseline import Baseline, Rows, Zeros
+from attar.core.column import is_missing
 from attar.core.columns import Columns
 from attar.core.error import Error
 from attar.core.errors import InputError, UnsupportedError
@@ -21,7 +22,9 @@ from attar.core.show import index_name
 from attar.core.target import Difference, Logit, Probability, Target
 from attar.estimation.absence import absence
 from attar.estimation.bins import Bins, Held, below_the_largest
-from attar.estimation.rules import Perturbed, Rules, Search, between, by_every_rule
+from attar.estimation.ranges import Ranges
+from attar.estimation.rule_search import Search
+from attar.estimation.rules import Perturbed, Rules, between, by_every_rule
 from attar.estimation.sampled import Layout, by_count
 
 _SAID = 8  # features of a rule that are put into words
@@ -36,13 +39,15 @@ class Anchors:
     every row of a graph or bag). Over one baseline each other feature is absent by the toss of a coin. With `Rows` of a
     background all others are as in a random row, and a feature is kept in its own of `bins` quantile bins: a row that
     has it there keeps its value (`bins` None, or `by` given: kept as it is). Of a data frame each level of a category
-    is a bin, and so is what is missing.
+    is a bin, and so is what is missing. With `widen` a rule that is precise enough then takes in the bins next to its
+    own, always the one that most rows more are covered by, for as long as it stays precise enough.
     The answer is whether the target's class is the predicted one (of a single output: whether it is positive; of a
     `Difference`: its sign), or with `within` a target that changes by at most so much. A single output that never
     changes its sign, such as a probability, is held by the empty rule: give `within`.
     `rules` are in words. `measured` holds its precision (the share of copies with the same answer) and coverage
     (the share of the background, or of the coins, for which it holds by itself), each with its 95% interval
-    (Clopper-Pearson); its size; and the precision `keeping nothing`.
+    (Clopper-Pearson); its size; and the precision `keeping nothing`; where bins are kept also what is, as numbers:
+    `above` and `up to` (batch, columns; infinite where all is let in, both the code of a category, NaN if missing).
     Up to `exact_up_to` features every rule is asked, where that keeps to `budget` evaluations, and the shortest that
     reaches `precision` is found (where bins are too wide for any, the most precise). Otherwise a beam search adds
     features until a rule reaches it with `confidence`, or the budget ends; it may keep some that the rule hardly needs:
@@ -59,6 +64,7 @@ class Anchors:
     by: Callable[[Inputs], Features] | None = None
     background: Baseline | Rows = field(default_factory=Zeros)
     bins: int | None = 4
+    widen: bool = True
     within: float | None = None
     precision: float = 0.95
     confidence: float = 0.95
@@ -110,10 +116,10 @@ class Anchors:
             absence=around,
             holds=[_Same.of(target, self.within, outputs) for target in targets],
             rows=len(self.background) if isinstance(self.background, Rows) else 0,
-            outside=None if bins is None else bins.outside,
+            ranges=None if bins is None else bins.ranges,
         )
         most = max(1, int(torch.bincount(around.features.owner, minlength=len(inputs)).max()))
-        found = [_Found.of_nothing(outputs, most) for _ in targets]
+        found = [_Found.of_nothing(outputs, most, perturbed.ranges) for _ in targets]
         for count, examples in by_count(around.features, inputs, len(targets) * max(2**self.exact_up_to, 8 * most)):
             for one, rules in zip(found, self._rules(perturbed, examples, count), strict=True):
                 one.take(examples, rules)
@@ -126,7 +132,9 @@ class Anchors:
 
     def _rules(self, perturbed: Perturbed, examples: Int[Tensor, " some"], count: int) -> Iterator[Rules]:
         if count <= self.exact_up_to and 1 + 2**count * max(1, perturbed.rows) <= self.budget:
-            yield from by_every_rule(perturbed, examples, count, precision=self.precision)
+            yield from by_every_rule(
+                perturbed, examples, count, precision=self.precision, budget=self.budget, widen=self.widen
+            )
             return
         for holds in perturbed.holds:
             yield Search(
@@ -138,6 +146,7 @@ class Anchors:
                 beam=self.beam,
                 budget=self.budget - 1,
                 seed=self.seed,
+                widen=self.widen,
             ).best()
 
     def _attribution(self, found: "_Found", output: Tensor, layout: Layout, words: "_Words", rows: int) -> Attribution:
@@ -163,8 +172,9 @@ class Anchors:
                 "coverage at 95%": torch.stack(ends, 1),
                 "keeping nothing": nothing,
                 "size": precise(found.rule.sum(1)),
+                **words.bounds(found),
             },
-            rules=tuple(words(example, kept) for example, kept in enumerate(found.rule)),
+            rules=tuple(words(found, example) for example in range(len(found.rule))),
         )
 
 
@@ -222,12 +232,14 @@ class _Found:
     errors: Float[Tensor, "batch features"]
     said: Float[Tensor, "batch 6"]
     used: Int[Tensor, " batch"]
+    ranges: Ranges | None
 
     @classmethod
-    def of_nothing(cls, outputs: Tensor, features: int) -> "_Found":
+    def of_nothing(cls, outputs: Tensor, features: int, ranges: Ranges | None) -> "_Found":
         none = precise(torch.zeros(len(outputs), features, device=outputs.device))
         used = torch.zeros(len(outputs), dtype=torch.long, device=outputs.device)
-        return cls(none > 0, none, none.clone(), none.new_zeros(len(outputs), 6), used)
+        own = None if ranges is None else replace(ranges, low=ranges.low.clone(), high=ranges.high.clone())
+        return cls(none > 0, none, none.clone(), none.new_zeros(len(outputs), 6), used, own)
 
     def take(self, examples: Int[Tensor, " some"], rules: Rules) -> None:
         for mine, theirs in ((self.rule, rules.rule), (self.lost, rules.lost), (self.errors, rules.errors)):
@@ -235,6 +247,11 @@ class _Found:
         said = (rules.precision, rules.low, rules.high, rules.nothing, rules.coverage, rules.bound)
         self.said[examples] = torch.stack(said, 1)
         self.used[examples] = rules.used
+        if self.ranges is not None and rules.ranges is not None:
+            self.ranges.low[examples], self.ranges.high[examples] = (
+                rules.ranges.low[examples],
+                rules.ranges.high[examples],
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,8 +261,8 @@ class _Kept:
     edges: Float[Tensor, "entries edges"]
     rows: Float[Tensor, "background entries"]
     here: Float[Tensor, "batch entries"]
-    of_rows: Int[Tensor, "background entries"]
-    of_examples: Int[Tensor, "batch entries"]
+    apart: Bool[Tensor, "batch entries"]
+    ranges: Ranges
     columns: Columns | None
 
     @classmethod
@@ -256,23 +273,39 @@ class _Kept:
         place = torch.arange(1, bins, device=rows.device) * count[:, None] / bins
         edges = below_the_largest(ordered.gather(1, (place.ceil().long() - 1).clamp(min=0)), ordered).contiguous()
         bin_of = Bins(held=held, edges=edges)
-        return cls(edges, rows, here, bin_of(rows), bin_of(here), inputs.columns)
+        own, apart = bin_of(here), held.apart(here)
+        far = torch.full_like(own, edges.shape[1])
+        first, last = (torch.where(apart, own, end) for end in (torch.zeros_like(own), far))
+        ranges = Ranges(of_rows=bin_of(rows), low=own, high=own, first=first, last=last)
+        return cls(edges, rows, here, apart, ranges, inputs.columns)
 
-    def outside(self, example: Int[Tensor, " copies"], row: Int[Tensor, " copies"]) -> Tensor:
-        return self.of_rows[row] != self.of_examples[example]
+    def bounds(self, kept: Bool[Tensor, "batch entries"], ranges: Ranges) -> dict[str, Float[Tensor, "batch entries"]]:
+        """What the rules keep: values above the first and up to the second."""
+        ends = torch.full_like(self.edges[:, :1], torch.inf)
+        edges = torch.cat([-ends, self.edges, ends], 1).T.contiguous()
+        here = self.here if self.columns is None else torch.where(is_missing(self.here), torch.nan, self.here)
+        found = {}
+        for name, bin, open_end in (("above", ranges.low, -torch.inf), ("up to", ranges.high + 1, torch.inf)):
+            value = torch.where(self.apart, here, edges.gather(0, bin.clamp(max=len(edges) - 1)))
+            found[name] = torch.where(kept, value, open_end)
+        return found
 
-    def said(self, name: str, example: int, entry: int) -> str:
-        """The bin of an entry, or its value where the background has no other in its bin."""
-        number = int(self.of_examples[example, entry])
-        if self.columns is not None and (number > self.edges.shape[1] or not self.columns[entry].number):
+    def said(self, name: str, example: int, entry: int, ranges: Ranges) -> str:
+        """The bins that an entry is kept in, or its value where the background has no other in them."""
+        if self.columns is not None and bool(self.apart[example, entry]):
             return self.columns[entry].phrase(float(self.here[example, entry]))
-        values = self.rows[self.of_rows[:, entry] == number, entry].unique().tolist()
+        low, high = int(ranges.low[example, entry]), int(ranges.high[example, entry])
+        bins = ranges.of_rows[:, entry]
+        values = self.rows[(bins >= low) & (bins <= high), entry].unique().tolist()
         if len(values) == 1:
             return f"{name} = {values[0]:.4g}"
         edges = self.edges[entry].tolist()
-        below = f"{edges[number - 1]:.4g} < " if number else ""
-        above = f" ≤ {edges[number]:.4g}" if number < len(edges) else ""
-        return f"{below}{name}{above}" if above else f"{name} > {edges[-1]:.4g}"
+        below, above = low > 0, high < len(edges)
+        if not below and not above:
+            return f"{name} is not missing"
+        if not above:
+            return f"{name} > {edges[low - 1]:.4g}"
+        return f"{edges[low - 1]:.4g} < {name} ≤ {edges[high]:.4g}" if below else f"{name} ≤ {edges[high]:.4g}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -284,14 +317,19 @@ class _Words:
     bins: _Kept | None
     on_rows: bool
 
-    def __call__(self, example: int, kept: Tensor) -> str:
-        members = kept.nonzero()[:, 0].tolist()
+    def __call__(self, found: _Found, example: int) -> str:
+        members = found.rule[example].nonzero()[:, 0].tolist()
         first = int(starts(self.features.owner, len(self.inputs))[example])
-        said = [self._feature(example, first, k) for k in members[:_SAID]]
+        said = [self._feature(found, example, first, k) for k in members[:_SAID]]
         rest = len(members) - len(said)
         return ", ".join([*said, *([f"and {rest:,} more"] if rest else [])]) or "nothing"
 
-    def _feature(self, example: int, first: int, k: int) -> str:
+    def bounds(self, found: _Found) -> dict[str, Tensor]:
+        if self.bins is None or found.ranges is None:
+            return {}
+        return self.bins.bounds(found.rule, found.ranges)
+
+    def _feature(self, found: _Found, example: int, first: int, k: int) -> str:
         if not self.on_rows:
             names = self.features.names
             return f"{self.features.name} {k}" if names is None else names[first + k]
@@ -307,8 +345,8 @@ class _Words:
         names, array = self.inputs.entry_names, self.inputs.parts[part]
         name = index_name(entry, tuple(array.shape[1:])) if names is None else names[entry]
         name = name if self.inputs.single else f"{part} {name}"
-        if self.bins is not None:
-            return self.bins.said(name, example, entry)
+        if self.bins is not None and found.ranges is not None:
+            return self.bins.said(name, example, entry, found.ranges)
         columns = self.inputs.columns if isinstance(self.inputs, Tensors) else None
         if columns is not None:
             return columns[entry].phrase(float(array.flatten()[row]))

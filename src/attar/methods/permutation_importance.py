@@ -172,6 +172,6 @@ def _departures(
     sentence = (
         "Exchanged freely, these make rows that are nowhere (in brackets the share whose value, beside the others, is "
         f"rarer than 1 in 20 is): {listed(worst, most=4)}. What the model says of such rows counts here; "
-        "strata=Strata() exchanges among rows that are alike."
+        "strata=Strata(), in a shell -o strata=64, exchanges among rows that are alike."
     )
     return (Note(name="leaves the data", count=len(said), rows=(), sentence=sentence),)

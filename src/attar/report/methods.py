@@ -8,11 +8,12 @@ from typing import Any
 
 from attar.experiments.asked import method_class
 from attar.experiments.explain import Fit
-from attar.methods import METHODS, OF_LOSS, VARIANTS
+from attar.methods import METHODS, OF_LOSS, OVER_ROWS, VARIANTS
 
 _WIDTH = 100
 _GLOBAL = "post hoc, model-agnostic: global"  # over all rows of a table, which are labelled
-_NAMES = max(len(name) for name in METHODS | OF_LOSS) + 2  # columns of the names and of the gap after them
+_LISTED = METHODS | OVER_ROWS | OF_LOSS
+_NAMES = max(len(name) for name in _LISTED) + 2  # columns of the names and of the gap after them
 
 # What a method needs says where it stands in the taxonomy; the last branch takes what no other does.
 BRANCHES: dict[str, tuple[str, ...]] = {
@@ -29,7 +30,7 @@ BRANCHES: dict[str, tuple[str, ...]] = {
 def method_tree() -> str:
     """Every method under what it asks of the model."""
     branches: dict[str, list[tuple[str, Any]]] = {branch: [] for branch in BRANCHES}
-    for name in METHODS | OF_LOSS:
+    for name in _LISTED:
         method = method_class(name)
         branches[_GLOBAL if name in OF_LOSS else _branch(method.needs)].append((name, method))
     lines = []
