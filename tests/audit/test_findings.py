@@ -426,4 +426,7 @@ def test_the_two_sentences_say_what_and_why() -> None:
     assert "cam on gcn" in opening
     assert reason == spurious.evidence
     assert sentences("trust", "cam on gcn", [finding("ok")])[1] == "evidence of ok"
+    leak = replace(finding("caution", "dataset bias"), name="leaking column after", evidence="it is the label")
+    moved, rule = finding("caution", "spurious correlation"), replace(finding("caution"), name="no rule")
+    assert sentences("caution", "glm", [rule, moved, leak])[1] == "it is the label"
     assert no_rule_finding(task([1, 1, 0, 0, 0, 0])).status == "caution"

@@ -19,6 +19,7 @@ from attar.audit.plan import GivenPlan
 from attar.audit.run import audit
 from attar.cli import main
 from attar.core.errors import InputError
+from attar.domains.molecules.edit import detached, rings, saturated, substituents
 from attar.domains.molecules.graphs import ATOM_FEATURES, BOND_FEATURES
 from attar.domains.molecules.library import nci_molecules
 from attar.domains.molecules.molecule import Molecule
@@ -127,6 +128,25 @@ def test_a_function_over_smiles_is_asked_about_molecules_alone() -> None:
     asked.clear()
     found = fitted.explained(SOME, "group-occlusion").found
     assert int(found.evaluations.sum()) == len(asked)
+
+
+def test_an_atom_has_the_mean_of_what_its_groups_count_for() -> None:
+    """Of ethyl benzoate every carbon of the chain is in groups of several sizes."""
+    molecule = Molecule.of("CCOC(=O)c1ccccc1")
+
+    def worth(smiles: list[str]) -> list[float]:
+        return [len(s) + 3.0 * s.count("O") ** 2 for s in smiles]
+
+    (whole,) = worth([molecule.smiles])
+    shares: list[list[float]] = [[] for _ in range(molecule.size)]
+    groups = [(g.parts, detached(molecule, g.parts)) for g in substituents(molecule)]
+    for parts, edited in (*groups, *((r.parts, saturated(molecule, r.parts)) for r in rings(molecule))):
+        for atom in parts if edited is not None and edited.smiles != molecule.smiles else ():
+            assert edited is not None
+            shares[atom].append((whole - worth([edited.smiles])[0]) / len(parts))
+    assert max(len(each) for each in shares) > 2
+    (values,) = GivenRecipe(model=worth).fit([], np.zeros(0), 0).explain([molecule], "group-occlusion")
+    np.testing.assert_allclose(values, [np.mean(each) if each else 0.0 for each in shares])
 
 
 def test_a_pipeline_that_takes_smiles_is_a_function() -> None:

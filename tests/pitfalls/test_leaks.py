@@ -52,7 +52,7 @@ def test_a_planted_leak_is_found_named_and_asked_about(kind: str, tmp_path: Path
     assert found[0].copy == (kind in ("codes", "turned round", "gaps", "numbers in another unit"))
     assert found[1].score < 0.95
     (finding,) = leak_findings(asked, found)
-    assert (finding.name, finding.status) == ("leak after", "caution")
+    assert (finding.name, finding.status) == ("leaking column after", "caution")
     assert finding.remedy.startswith("Is after known when the prediction is made?")
     assert ("is the label itself" in finding.evidence) == found[0].copy
 

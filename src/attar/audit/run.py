@@ -198,6 +198,8 @@ def _findings(task: Task, plan: AuditPlan, found: dict, attribution: list[dict[s
     results = _of_the_phenomenon(task, plan, found, [row for row in attribution if row["data"] == task.name])
     results.append(judge.rule_finding(task) if task.known else judge.no_rule_finding(task))
     results += _of_the_model(task, plan, found)
+    if (told := found.get((0, "leaks"))) is not None:  # ahead of the shortcuts, among which a leak is as well
+        results += judge.leak_findings(task, told)
     results += judge.shortcut_findings(task, found[0, "first"].shortcuts, found[0, "first"].mended)
     if task.task == "classification":
         rungs: list[DecoyRung] = [r for d in plan.groups for r in found[0, "decoys", d]]
@@ -267,8 +269,6 @@ def _of_the_data(task: Task, plan: AuditPlan, found: dict) -> list[Finding | Non
         judge.copies_finding(task, bias.copies, bias.near),
         judge.alternatives_finding(bias.alternatives),
     ]
-    if (told := found.get((0, "leaks"))) is not None:
-        results += judge.leak_findings(task, told)
     if task.task == "classification":
         each = found.get((0, "folds", plan.models[0]))
         rows = np.flatnonzero(task.test) if each is None else np.arange(len(task.labels))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from attar.audit.findings import Finding
+from attar.audit.findings import LEAKING, Finding
 
 Verdict = Literal["trust", "caution", "distrust"]
 
@@ -24,6 +24,8 @@ def sentences(word: Verdict, subject: str, findings: Sequence[Finding]) -> tuple
     decisive = [f for f in findings if f.status == ("ok" if word == "trust" else word)]
     order = ["spurious correlation", "imperfect model", "dataset bias"]
     decisive.sort(key=lambda f: order.index(f.pitfall) if f.pitfall in order else len(order))
-    preferred = {"trust": "attribution against the rule", "caution": "attribution against the rule"}.get(word)
-    reason = next((f for f in decisive if f.name == preferred), decisive[0] if decisive else None)
+    # Beside a column that is the label nothing else matters; it moves the model as a shortcut does.
+    ahead = [f for f in decisive if f.name.startswith(LEAKING)]
+    ahead += [f for f in decisive if f.name == "attribution against the rule" and word != "distrust"]
+    reason = next(iter([*ahead, *decisive]), None)
     return opening, reason.evidence if reason is not None else ""

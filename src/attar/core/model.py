@@ -173,7 +173,8 @@ class Additive(Predictor, Protocol):
 def require(model: object, protocol: type, asker: str) -> None:
     """Raise `UnsupportedError`, naming what is missing, unless the model offers the protocol."""
     if reason := lacks(model, protocol):
-        raise UnsupportedError(f"{asker} needs a {protocol.__name__} model: {reason}")
+        article = "an" if protocol.__name__[0] in "AEIOU" else "a"
+        raise UnsupportedError(f"{asker} needs {article} {protocol.__name__} model: {reason}")
 
 
 def lacks(model: object, protocol: type) -> str | None:
@@ -188,6 +189,8 @@ def lacks(model: object, protocol: type) -> str | None:
         gradients = issubclass(protocol, Differentiable) and not isinstance(model, Differentiable)
         if protocol in (Linear, TreeEnsemble, Forest) and (hint := getattr(model, "hint", "")):
             return f"{found}; {hint}"
+        if protocol is Additive and isinstance(model, Linear):
+            return f"{found}; a sum of weights times inputs is what WeightTimesInput reads off"
         return f"{found}; for gradients give a torch.nn.Module" if gradients else found
     missing = getattr(model, "missing", None)
     return missing(protocol) if missing is not None else None

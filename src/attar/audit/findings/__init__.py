@@ -1,6 +1,7 @@
 """The findings of an audit: one function each, by what they ask; their thresholds stand in `thresholds`."""
 
 from attar.audit.findings.data import (
+    LEAKING,
     alternatives_finding,
     bias_findings,
     copies_finding,
@@ -31,6 +32,7 @@ from attar.audit.findings.phenomenon import (
 from attar.audit.findings.shortcuts import decoy_finding, shortcut_findings
 
 __all__ = [
+    "LEAKING",
     "Finding",
     "alternatives_finding",
     "attribution_finding",

@@ -29,6 +29,8 @@ from attar.pitfalls.leaks import Told
 from attar.pitfalls.population import Difference, TwoSample
 from attar.pitfalls.slices import Slice
 
+LEAKING = "leaking column"  # with which the name of a leak's finding begins
+
 
 def bias_findings(task: Task, shifts: Sequence[Shift], unseen: float | None) -> list[Finding]:
     """Do training and test examples differ, and is there enough of each class?"""
@@ -165,7 +167,7 @@ def leak_findings(task: Task, found: Sequence[Told]) -> list[Finding]:
         ]
     return [
         Finding(
-            name=f"leak {told.column}",
+            name=f"{LEAKING} {told.column}",
             pitfall="dataset bias",
             question="the data",
             status="caution",
