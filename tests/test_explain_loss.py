@@ -89,7 +89,7 @@ def test_what_is_refused_in_one_line(here: Path, capsys: pytest.CaptureFixture[s
         ((*asked, "--label", "colour"), "is an input of the model"),
         ((*asked, "--label", "right", "-o", "loss=pretty"), "log_loss"),
         ((*asked, "--label", "right", "--target", "1"), "leave it out"),
-        ((*asked, "--label", "right", "--row", "5"), "1 row"),
+        ((*asked, "--label", "right", "--row", "5"), "leave out --row"),
     ):
         status, out, err = ran(capsys, *WORDS, *arguments)
         assert (status, out) == (2, ""), arguments

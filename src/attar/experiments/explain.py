@@ -157,7 +157,7 @@ def _background(both: Opened, names: Sequence[str], seed: int | None) -> tuple[R
     rows = Rows(others)  # type: ignore[arg-type] - a table, of which it takes the values
     some = rows.some(_BACKGROUND, seed or 0)
     of_all = "" if len(some) == len(rows) else f" of {len(rows):,}, drawn with seed {seed or 0}"
-    which = "rows" if both.question.reading.row is None else "other rows"
+    which = ("" if both.question.reading.row is None else "other ") + ("row" if len(some) == 1 else "rows")
     return some, f"background: {len(some)} {which}{of_all}"
 
 
@@ -173,6 +173,8 @@ def explain(
     scored = [name for name in methods or () if name in OF_LOSS]
     if scored and question.reading.label is None:
         raise InputError(f"{scored[0]} needs the right answers: name their column with --label")
+    if scored and question.reading.row is not None:
+        raise InputError(f"{scored[0]} is about all rows of a table: leave out --row")
     # Once before anything is opened, so that a wrong option costs no waiting.
     made = None if methods is None else methods_of(methods, options, seed, known, (0.0,) if scored else None)
     both = opened(question)
