@@ -15,11 +15,12 @@ from matplotlib.figure import Figure
 from sklearn.datasets import load_diabetes, load_iris
 
 import attar
-from attar import InputError, charts
+from attar import Difference, InputError, Logit, Probability, charts
 from attar.core.baseline import Rows
 from attar.core.effect import Effect, Region
 from attar.core.heat import AGAINST, SUPPORTS
 from attar.core.importance import Importance
+from attar.core.target import Predicted
 from attar.design.pruned_tree import PrunedTreeClassifier, PrunedTreeRegressor
 from attar.design.rule_list import RuleListClassifier
 from attar.methods.counterfactual import Counterfactual
@@ -163,7 +164,7 @@ def curve(points: tuple[str, ...], grid: list[float], **more: Any) -> Effect:
         values=values,
         standard_error=np.full(len(grid), 0.1),
         rows=40,
-        target="Logit(1)",
+        target=repr(Logit(1)),
         **({"curves": curves} | more),
     )
 
@@ -180,7 +181,22 @@ def test_a_curve_has_its_interval_and_the_rows_behind_it() -> None:
     behind = [each for each in axes.lines if each.get_linewidth() < 1 and len(np.asarray(each.get_xdata())) == 3]
     assert len(behind) == 10
     assert axes.get_xlabel() == "age"
-    assert axes.get_ylabel() == "Logit(1)"
+    assert axes.get_ylabel() == "output 1"
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        (Logit(2), "output 2"),
+        (Probability(0), "probability of class 0"),
+        (Predicted(), "the predicted output"),
+        (Difference(Logit(1), Logit(0)), repr(Difference(Logit(1), Logit(0)))),
+        ("", "the target"),
+    ],
+)
+def test_axes_say_what_is_explained(target: Any, words: str) -> None:
+    effect = replace(curve(("1", "2"), [1.0, 2.0]), target=target if isinstance(target, str) else repr(target))
+    assert charts.dependence(effect).get_ylabel() == words
 
 
 def test_levels_stand_side_by_side_and_what_is_missing_stands_apart() -> None:

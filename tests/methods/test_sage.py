@@ -89,6 +89,25 @@ def test_duplicates_share_evenly_and_a_dummy_of_a_fitted_model_has_0_in_its_inte
     assert found.low[3] <= 0 <= found.high[3]
 
 
+def test_a_column_that_says_nothing_has_0_in_its_interval_in_19_of_20_samples() -> None:
+    """The model was fitted on other rows and leans on it as far as chance made it."""
+    held = 0
+    for seed in range(200):
+        draw = np.random.default_rng(seed)
+        x = draw.standard_normal((600, 3))
+        terms = np.column_stack([x[:, 0], x[:, 0] * x[:, 1], x[:, 2]])
+        y = terms @ [1.0, 1.0, 0.0] + 0.5 * draw.standard_normal(600)
+        weights = np.linalg.lstsq(terms[300:], y[300:], rcond=None)[0].tolist()
+
+        def model(t: Tensor, w: list[float] = weights) -> Tensor:
+            return w[0] * t[:, 0] + w[1] * t[:, 0] * t[:, 1] + w[2] * t[:, 2]
+
+        found = attribute(model, x[:300], SAGE(labels=y[:300], seed=seed)).importance()
+        assert found.standard_error[2] > 0
+        held += bool(found.low[2] <= 0 <= found.high[2])
+    assert 186 <= held <= 198, held
+
+
 def test_neither_the_order_of_rows_nor_the_size_of_a_call_changes_anything() -> None:
     x, y = sample(30)
     order = np.random.default_rng(1).permutation(30)

@@ -9,7 +9,7 @@ from matplotlib.cm import ScalarMappable
 from attar.core.attribution import Attribution
 from attar.core.column import is_missing
 from attar.core.importance import by_column
-from attar.core.surface import GREY, INK, cut, number, rows_of, surface, title
+from attar.core.surface import GREY, INK, asked, cut, number, rows_of, surface, title
 
 _BINS, _HALF = 60, 0.38  # of a row's width, within which dots stand above each other; and half of a row's height
 
@@ -51,7 +51,7 @@ def beeswarm(
             bar.ax.set_yticklabels(["low", "high"], color=GREY)
             bar.set_label("the column's own number, by rank", color=INK)
             bar.outline.set_visible(False)  # type: ignore[operator]
-        axes.set_xlabel(found.target or "value")
+        axes.set_xlabel(asked(found.target))
         rest = values.shape[1] - len(order)
         title(
             axes,

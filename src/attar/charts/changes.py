@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from attar.core.attribution import Attribution
 from attar.core.errors import InputError
 from attar.core.heat import AGAINST, SUPPORTS
-from attar.core.surface import GREY, INK, PALE, cut, number, rows_of, surface, title
+from attar.core.surface import GREY, INK, PALE, asked, cut, number, rows_of, surface, title
 
 
 def changes(found: Attribution, example: int = 0, *, ax: Axes | None = None) -> Axes:
@@ -47,7 +47,7 @@ def changes(found: Attribution, example: int = 0, *, ax: Axes | None = None) -> 
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.margins(x=0.22)
         rows_of(axes, rows)
-        axes.set_xlabel(f"what undoing the change gives back, {found.target or 'the target'}" + _said(ways))
+        axes.set_xlabel(f"what undoing the change gives back, {asked(found.target)}" + _said(ways))
         before = float(found.output[example])
         after = before if found.reference is None else float(found.reference[example])
         title(axes, f"from {number(before)} to {number(after)} by {len(rows)} change{'s' if len(rows) != 1 else ''}")

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 
 from attar.core.effect import Effect
 from attar.core.heat import AGAINST, SUPPORTS, ZERO
-from attar.core.surface import BLUE, GREY, INK, PALE, VERMILION, cut, surface, title
+from attar.core.surface import BLUE, GREY, INK, PALE, VERMILION, asked, cut, surface, title
 
 _ROTATED = 6  # letters of a level, from which labels stand aslant
 
@@ -53,7 +53,7 @@ def dependence(effect: Effect, *, fan: int = 50, ax: Axes | None = None) -> Axes
         if apart.any():
             _name_levels(axes, effect, x, apart)
         axes.set_xlabel(effect.columns[0])
-        axes.set_ylabel(effect.target or "the target")
+        axes.set_ylabel(asked(effect.target))
         fanned = effect.curves is not None and fan
         dashed = "; dashed: how much rows differ" if effect.spread is not None else ""
         title(
@@ -107,7 +107,7 @@ def _map(effect: Effect, ax: Axes | None) -> Axes:
             axis.set_ticks(some + 0.5, [cut(points[k], 14) for k in some])
             axis.set_label_text(name)
         bar = axes.figure.colorbar(drawn, ax=axes, aspect=40)
-        bar.set_label(effect.target or "the target", color=INK)
+        bar.set_label(asked(effect.target), color=INK)
         bar.outline.set_edgecolor(PALE)  # type: ignore[operator]
         worst = float(effect.standard_error.max())
         title(axes, f"{effect.kind}, {effect.rows:,} rows; standard error ≤ {worst:.2g}")

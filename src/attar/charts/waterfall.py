@@ -7,7 +7,7 @@ from attar.core.attribution import Attribution
 from attar.core.errors import InputError
 from attar.core.heat import AGAINST, SUPPORTS
 from attar.core.show import leading
-from attar.core.surface import GREY, INK, PALE, cut, number, rows_of, surface, title
+from attar.core.surface import GREY, INK, PALE, asked, cut, number, rows_of, surface, title
 
 
 def waterfall(found: Attribution, example: int = 0, *, limit: int = 10, ax: Axes | None = None) -> Axes:
@@ -53,6 +53,6 @@ def waterfall(found: Attribution, example: int = 0, *, limit: int = 10, ax: Axes
         rows_of(axes, ["reference", *(name for name, _, _ in steps), "output"])
         axes.use_sticky_edges = False
         axes.margins(x=0.16)
-        axes.set_xlabel(found.target or "the target")
+        axes.set_xlabel(asked(found.target))
         title(axes, found.method.split("(")[0])
     return axes

@@ -51,6 +51,16 @@ def rows_of(axes: Axes, names: Sequence[str]) -> None:
     axes.spines["left"].set_visible(False)
 
 
+def asked(target: str) -> str:
+    """What is explained, as on an axis: a target's text in words, where it is one of the plain ones."""
+    if target == "Predicted()":
+        return "the predicted output"
+    plain = re.fullmatch(r"(Logit|Probability)\(index=(\d+)\)", target)
+    if plain is None:
+        return target or "the target"
+    return f"output {plain[2]}" if plain[1] == "Logit" else f"probability of class {plain[2]}"
+
+
 def title(axes: Axes, said: str) -> None:
     axes.set_title(said, loc="left", fontsize="medium", color=INK)
 
