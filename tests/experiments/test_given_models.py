@@ -100,6 +100,17 @@ def test_a_module_of_fingerprints_is_attributed_by_its_gradient() -> None:
     np.testing.assert_allclose(total, fitted.predict(SOME) - float(module.bias.detach()), atol=1e-4)
 
 
+def test_a_module_of_two_classes_answers_the_second_less_the_first() -> None:
+    torch.manual_seed(0)
+    module = torch.nn.Linear(BITS, 2)
+    fitted = GivenRecipe(model=module).fit([], np.zeros(0), 0)
+    logits = module(torch.from_numpy(fingerprints([m.smiles for m in SOME])).float()).detach().numpy()
+    np.testing.assert_allclose(fitted.predict(SOME), logits[:, 1] - logits[:, 0], atol=1e-5)
+    total = [v.sum() for v in fitted.explain(SOME, "integrated-gradients")]
+    bias = module.bias.detach().numpy()
+    np.testing.assert_allclose(total, logits[:, 1] - logits[:, 0] - (bias[1] - bias[0]), atol=1e-4)
+
+
 def test_a_graph_network_takes_our_graphs() -> None:
     network = GraphNetwork("gcn", len(ATOM_FEATURES), len(BOND_FEATURES)).eval()
     fitted = GivenRecipe(model=network).fit([], np.zeros(0), 0)
