@@ -141,9 +141,10 @@ def test_a_function_over_smiles_is_asked_about_molecules_alone() -> None:
     assert int(found.evaluations.sum()) == len(asked)
 
 
-def test_an_atom_has_the_mean_of_what_its_groups_count_for() -> None:
-    """Of ethyl benzoate every carbon of the chain is in groups of several sizes."""
-    molecule = Molecule.of("CCOC(=O)c1ccccc1")
+@pytest.mark.parametrize("smiles", ["CCOC(=O)c1ccccc1", "OCCCCCCCCCCCCCOC1CCCCC1"])
+def test_an_atom_has_the_mean_of_what_its_groups_count_for(smiles: str) -> None:
+    """Of a chain every carbon is in groups of several sizes; a ring that is cyclohexane already cannot be taken out."""
+    molecule = Molecule.of(smiles)
 
     def worth(smiles: list[str]) -> list[float]:
         return [len(s) + 3.0 * s.count("O") ** 2 for s in smiles]
