@@ -24,7 +24,8 @@ Bounds = tuple[Tensor, Tensor]
 
 
 def bounds(found: Attribution, example: int) -> Bounds:
-    return found.measured["above"][example].clone(), found.measured["up to"][example].clone()
+    above, up_to = found.measured["bounds"][example].clone().unbind(1)
+    return above, up_to
 
 
 def inside(kept: Bounds, rows: Tensor) -> Tensor:
@@ -43,8 +44,8 @@ def test_a_bin_is_widened_up_to_where_the_answer_turns() -> None:
         lambda x: x[:, 0] - QUARTILES[0, 0], ROWS.max(0).values[None], Anchors(background=Rows(ROWS), precision=1.0)
     )
     assert above.rules == (f"[0] > {float(QUARTILES[0, 0]):.4g}",)
-    assert above.measured["above"][0].tolist() == [float(QUARTILES[0, 0]), *[-np.inf] * 3]
-    assert above.measured["up to"][0].tolist() == [np.inf] * 4
+    assert above.measured["bounds"][0, :, 0].tolist() == [float(QUARTILES[0, 0]), *[-np.inf] * 3]
+    assert above.measured["bounds"][0, :, 1].tolist() == [np.inf] * 4
     assert above.measured["coverage"].tolist() == [0.75]
     low, high = QUARTILES[0, 1], QUARTILES[2, 1]
     between = attribute(
@@ -138,7 +139,7 @@ def test_categories_and_what_is_missing_stay_as_they_are() -> None:
     columns = list(data.columns)
     for k in range(30):
         for j, name in enumerate(columns):
-            above, up_to = float(found.measured["above"][k, j]), float(found.measured["up to"][k, j])
+            above, up_to = found.measured["bounds"][k, j].tolist()
             value = data[name].iloc[k]
             if np.isinf(above) and np.isinf(up_to):
                 continue
@@ -169,7 +170,7 @@ def test_several_targets_widen_each_its_own() -> None:
         for found, target in zip(attribute(model, x, method, targets), targets, strict=True):
             alone = attribute(model, x, method, target)
             assert found.rules == alone.rules
-            for side in ("above", "up to", "coverage"):
+            for side in ("bounds", "coverage"):
                 assert torch.equal(found.measured[side], alone.measured[side])
             for k in range(4):
                 assert torch.equal(

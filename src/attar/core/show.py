@@ -88,6 +88,8 @@ def changes_of(found: "Attribution", example: int) -> dict[str, str]:
         )
 
     for name, there in found.measured.items():
+        if name == "bounds":  # of a rule, which is put into words
+            continue
         if there.shape == shape:
             changes[name] = said(there[example]) or "no change"
         elif there.ndim == 3 and (len(there), there.shape[2]) == tuple(shape):

@@ -63,11 +63,12 @@ class Perturbed:
             found.append(torch.stack([each.take(example)(outputs) for each in self.holds]))
         return precise(torch.cat(found, 1)).reshape(len(self.holds), len(examples), draws)
 
-    def draws(self, count: int, features: int, generator: np.random.Generator, *, coins: bool) -> Chance:
+    def draws(self, count: int, features: int, generator: np.random.Generator, *, kept: float) -> Chance:
+        """Coins keep a feature with the probability `kept`: half of them, where there is no background."""
         device = self.absence.features.owner.device
         row = generator.integers(self.rows, size=count) if self.rows else np.zeros(count, dtype=np.int64)
-        kept = generator.random((count, features)) < (0.5 if coins or not self.rows else 0.0)
-        return Chance(torch.from_numpy(row).to(device), torch.from_numpy(kept).to(device))
+        coins = generator.random((count, features)) < (kept if self.rows else 0.5)
+        return Chance(torch.from_numpy(row).to(device), torch.from_numpy(coins).to(device))
 
     def every_row(self, features: int) -> Chance:
         row = torch.arange(self.rows, device=self.absence.features.owner.device)

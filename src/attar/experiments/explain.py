@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -142,11 +143,14 @@ def _takes_frames(model: Any) -> bool:
     return hasattr(estimator, "feature_names_in_") or not hasattr(estimator, "n_features_in_")
 
 
-def _background(both: Opened, names: Sequence[str], seed: int | None) -> tuple[Rows | None, str]:
+def _background(
+    both: Opened, names: Sequence[str], options: Sequence[str], seed: int | None
+) -> tuple[Rows | None, str]:
     """Rows of the table that stand for absence, where zero cannot or a method cannot do without; and what to say."""
     inputs, others = both.examples.inputs, both.examples.others
     columns = inputs.columns if isinstance(inputs, Tensors) else None
-    needed = any(name in OVER_ROWS for name in names)
+    counted = any(re.fullmatch(r"\s*conditional\s*=\s*true\s*", option, re.IGNORECASE) for option in options)
+    needed = counted or any(name in OVER_ROWS for name in names)
     if others is None and needed:
         raise InputError(
             f"{both.question.input.name} has no other rows to start from: give a table of several, and a model of data "
@@ -155,7 +159,7 @@ def _background(both: Opened, names: Sequence[str], seed: int | None) -> tuple[R
     if others is None or columns is None or not (needed or columns.coded.any()):
         return None, ""
     rows = Rows(others)  # type: ignore[arg-type] - a table, of which it takes the values
-    some = rows.some(_BACKGROUND, seed or 0)
+    some = rows if counted else rows.some(_BACKGROUND, seed or 0)  # to be counted they are asked about once
     of_all = "" if len(some) == len(rows) else f" of {len(rows):,}, drawn with seed {seed or 0}"
     which = ("" if both.question.reading.row is None else "other ") + ("row" if len(some) == 1 else "rows")
     return some, f"background: {len(some)} {which}{of_all}"
@@ -179,7 +183,7 @@ def explain(
     made = None if methods is None else methods_of(methods, options, seed, known, (0.0,) if scored else None)
     both = opened(question)
     said = list(both.said)
-    rows, background = _background(both, methods or (), seed)
+    rows, background = _background(both, methods or (), options, seed)
     if methods is not None and (rows is not None or scored):
         made = methods_of(methods, options, seed, rows, both.examples.labels if scored else None)
     if made is None:
@@ -226,7 +230,7 @@ def _windows(inputs: Inputs) -> str | None:
 def fitting(question: Question) -> tuple[Opened, list[Fit]]:
     """Every method, tried on the first example: what it costs there, or why it does not fit."""
     both = opened(question)
-    rows, _ = _background(both, (), None)
+    rows, _ = _background(both, (), (), None)
     return both, [_tried(name, both, rows) for name in METHODS]
 
 

@@ -23,6 +23,7 @@ from attar.core.target import Difference, Logit, Probability, Target
 from attar.estimation.absence import absence
 from attar.estimation.bins import Bins, Held, below_the_largest
 from attar.estimation.ranges import Ranges
+from attar.estimation.row_rules import RowRules
 from attar.estimation.rule_search import Search
 from attar.estimation.rules import Perturbed, Rules, between, by_every_rule
 from attar.estimation.sampled import Layout, by_count
@@ -41,13 +42,18 @@ class Anchors:
     has it there keeps its value (`bins` None, or `by` given: kept as it is). Of a data frame each level of a category
     is a bin, and so is what is missing. With `widen` a rule that is precise enough then takes in the bins next to its
     own, always the one that most rows more are covered by, for as long as it stays precise enough.
+    With `conditional` no copies are made: a rule's precision is the share, of the background's own rows that it holds
+    for, that are answered alike (the published package ends up there too). Rules are then short and wide where
+    columns go together, and say which rows are answered alike, not what would happen if the rest changed. Half of the
+    rows choose the rule, the other half measure it.
     The answer is whether the target's class is the predicted one (of a single output: whether it is positive; of a
     `Difference`: its sign), or with `within` a target that changes by at most so much. A single output that never
     changes its sign, such as a probability, is held by the empty rule: give `within`.
     `rules` are in words. `measured` holds its precision (the share of copies with the same answer) and coverage
     (the share of the background, or of the coins, for which it holds by itself), each with its 95% interval
-    (Clopper-Pearson); its size; and the precision `keeping nothing`; where bins are kept also what is, as numbers:
-    `above` and `up to` (batch, columns; infinite where all is let in, both the code of a category, NaN if missing).
+    (Clopper-Pearson); its size; and the precision `keeping nothing`; where bins are kept also their `bounds` (batch,
+    columns, 2): above the first and up to the second, infinite where all is let in; both the code of a category, both
+    NaN for what is missing.
     Up to `exact_up_to` features every rule is asked, where that keeps to `budget` evaluations, and the shortest that
     reaches `precision` is found (where bins are too wide for any, the most precise). Otherwise a beam search adds
     features until a rule reaches it with `confidence`, or the budget ends; it may keep some that the rule hardly needs:
@@ -65,6 +71,7 @@ class Anchors:
     background: Baseline | Rows = field(default_factory=Zeros)
     bins: int | None = 4
     widen: bool = True
+    conditional: bool = False
     within: float | None = None
     precision: float = 0.95
     confidence: float = 0.95
@@ -118,6 +125,8 @@ class Anchors:
             rows=len(self.background) if isinstance(self.background, Rows) else 0,
             ranges=None if bins is None else bins.ranges,
         )
+        if self.conditional:
+            return self._among_rows(model, inputs, targets, outputs, around.features, bins)
         most = max(1, int(torch.bincount(around.features.owner, minlength=len(inputs)).max()))
         found = [_Found.of_nothing(outputs, most, perturbed.ranges) for _ in targets]
         for count, examples in by_count(around.features, inputs, len(targets) * max(2**self.exact_up_to, 8 * most)):
@@ -129,6 +138,39 @@ class Anchors:
             self._attribution(one, target(outputs), layout, words, perturbed.rows)
             for one, target in zip(found, targets, strict=True)
         ]
+
+    def _among_rows(
+        self,
+        model: Chunked,
+        inputs: Inputs,
+        targets: Sequence[Target],
+        outputs: Tensor,
+        features: Features,
+        bins: "_Kept | None",
+    ) -> list[Attribution]:
+        if bins is None or not isinstance(inputs, Tensors) or len(bins.rows) < 2:
+            raise InputError(
+                "conditional counts rows: give a table, bins, a background of two Rows(…) or more, and no by="
+            )
+        find = RowRules(
+            ranges=bins.ranges,
+            rows=bins.rows,
+            precision=self.precision,
+            confidence=self.confidence,
+            seed=self.seed,
+            widen=self.widen,
+        )
+        answers = model.predict(replace(inputs, values=bins.rows.reshape(-1, *inputs.values.shape[1:])))
+        layout, words = Layout(features, inputs, True), _Words(features, inputs, bins, True)
+        each = torch.arange(len(inputs), device=inputs.device)
+        made = []
+        for target in targets:
+            holds = _Same.of(target, self.within, outputs)
+            same = [holds.take(k.expand(len(answers)))(answers) > 0.5 for k in each]
+            found = _Found.of_nothing(outputs, bins.rows.shape[1], bins.ranges)
+            found.take(each, find(torch.stack(same)))
+            made.append(self._attribution(found, target(outputs), layout, words, len(bins.rows) - len(bins.rows) // 2))
+        return made
 
     def _rules(self, perturbed: Perturbed, examples: Int[Tensor, " some"], count: int) -> Iterator[Rules]:
         if count <= self.exact_up_to and 1 + 2**count * max(1, perturbed.rows) <= self.budget:
@@ -163,6 +205,7 @@ class Anchors:
                 bound,
                 "sum of the values' 95% half-widths, as shares of answers; 0 where everything was asked",
                 low >= self.precision - 1e-6,
+                f"it is not sure that the rule's precision is {self.precision:g} or more",
             ),
             evaluations=1 + found.used,
             measured={
@@ -279,16 +322,18 @@ class _Kept:
         ranges = Ranges(of_rows=bin_of(rows), low=own, high=own, first=first, last=last)
         return cls(edges, rows, here, apart, ranges, inputs.columns)
 
-    def bounds(self, kept: Bool[Tensor, "batch entries"], ranges: Ranges) -> dict[str, Float[Tensor, "batch entries"]]:
+    def bounds(
+        self, kept: Bool[Tensor, "batch entries"], ranges: Ranges
+    ) -> dict[str, Float[Tensor, "batch entries 2"]]:
         """What the rules keep: values above the first and up to the second."""
         ends = torch.full_like(self.edges[:, :1], torch.inf)
         edges = torch.cat([-ends, self.edges, ends], 1).T.contiguous()
         here = self.here if self.columns is None else torch.where(is_missing(self.here), torch.nan, self.here)
-        found = {}
-        for name, bin, open_end in (("above", ranges.low, -torch.inf), ("up to", ranges.high + 1, torch.inf)):
+        found = []
+        for bin, open_end in ((ranges.low, -torch.inf), (ranges.high + 1, torch.inf)):
             value = torch.where(self.apart, here, edges.gather(0, bin.clamp(max=len(edges) - 1)))
-            found[name] = torch.where(kept, value, open_end)
-        return found
+            found.append(torch.where(kept, value, open_end))
+        return {"bounds": torch.stack(found, 2)}
 
     def said(self, name: str, example: int, entry: int, ranges: Ranges) -> str:
         """The bins that an entry is kept in, or its value where the background has no other in them."""

@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
@@ -300,6 +301,13 @@ def _of_method(found: Attribution) -> dict[str, str]:
     return {"method": found.method, "target": found.target, "error_is": found.error.how}
 
 
+def _numbers(held: Any) -> Any:
+    """JSON knows neither infinity nor NaN: null."""
+    if isinstance(held, list):
+        return [_numbers(each) for each in held]
+    return held if math.isfinite(held) else None
+
+
 def _of_examples(found: Attribution, names: Sequence[str]) -> list[dict[str, Any]]:
     residual = found.residual()
     listed = []
@@ -314,7 +322,7 @@ def _of_examples(found: Attribution, names: Sequence[str]) -> list[dict[str, Any
                 "error": float(found.error.bound[k]),
                 "tolerance_reached": None if found.error.reached is None else bool(found.error.reached[k]),
                 "evaluations": int(found.evaluations[k]),
-                "measured": {each: array[k].tolist() for each, array in found.measured.items()},
+                "measured": {each: _numbers(array[k].tolist()) for each, array in found.measured.items()},
                 **({"keeps": found.rules[k]} if found.rules else {}),
                 **({"changes": changes} if (changes := changes_of(found, k)) else {}),
                 "parts": [
