@@ -138,6 +138,7 @@ def test_categories_and_what_is_missing_stay_as_they_are() -> None:
     found = attribute(logistic(), data, Anchors(background=Rows(background), precision=0.85), Logit(1))
     columns = list(data.columns)
     for k in range(30):
+        inside = np.ones(80, dtype=bool)
         for j, name in enumerate(columns):
             above, up_to = found.measured["bounds"][k, j].tolist()
             value = data[name].iloc[k]
@@ -147,13 +148,32 @@ def test_categories_and_what_is_missing_stay_as_they_are() -> None:
                 assert np.isnan(above)
                 assert np.isnan(up_to)
                 assert f"{name} is missing" in found.rules[k]
+                inside &= background[name].isna().to_numpy()
             elif isinstance(value, str | bool | np.bool_):
                 assert above == up_to
                 assert f"{name} = {value}" in found.rules[k]
+                inside &= (background[name] == value).to_numpy(dtype=bool)
             else:
                 assert above < float(value) <= up_to
+                inside &= background[name].between(above, up_to, "right").to_numpy()
+        assert float(found.measured["coverage"][k]) == pytest.approx(inside.mean())
     assert any(" ≤ " in rule for rule in found.rules)
     assert any(" = " in rule for rule in found.rules)
+
+
+@pytest.mark.parametrize("budget", [700, 1000, 4000])
+def test_every_evaluation_is_counted_and_none_is_beyond_the_budget(budget: int) -> None:
+    """16 rules over 40 rows are 640."""
+    x, asked = numbers(5, 4), []
+
+    def model(x: Tensor) -> Tensor:
+        asked.append(len(x))
+        return x[:, 0] + 2 * x[:, 1] - x[:, 2] * x[:, 3]
+
+    found = attribute(model, x, Anchors(background=Rows(ROWS), precision=0.8, budget=budget))
+    assert int(found.evaluations.sum()) == sum(asked) - 2  # and two to see whether company matters
+    assert int(found.evaluations.max()) <= budget
+    assert (int(found.evaluations.max()) > 641) == (budget > 700)
 
 
 def test_several_targets_widen_each_its_own() -> None:

@@ -1,7 +1,6 @@
 """Beam search for a rule that holds the answer, where there are too many to ask every one."""
 
 import itertools
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -17,8 +16,7 @@ from attar.estimation.rules import Chance, Perturbed, Rules, Tally, between, fir
 
 _BATCH = 64  # draws of a rule at a time
 _MOST = 1024  # draws to decide whether a rule is precise enough
-_POOLED = 8  # batches of draws, at least, that count for every feature more
-_SIZES = 8  # of rules, over which such draws are shared out
+_POOLED = 8  # batches of draws that count for every feature more
 _ROUNDS = 8  # of draws to tell the next features apart
 _CLOSE = 0.1  # precisions that need not be told apart
 
@@ -47,14 +45,11 @@ class Search:
     widen: bool
     used: Int[Tensor, " batch"] = field(init=False)
     decided: Int[Tensor, " batch"] = field(init=False)  # draws that the chosen rule needed
-    kept: float = field(init=False)
 
     def __post_init__(self) -> None:
         self.used = torch.zeros_like(self.examples)
         self.decided = torch.zeros_like(self.examples)
         self.batch = max(1, min(_BATCH, self.budget // 32))
-        # Over rows, what a coin keeps besides makes any feature look good: as few as can be afforded.
-        self.kept = min(0.5, max(2 / max(1, self.features), self.beam * _SIZES * _BATCH / (0.75 * self.budget)))
 
     def best(self) -> Rules:
         device, batch = self.examples.device, len(self.examples)
@@ -128,7 +123,7 @@ class Search:
     def _extended(self, beam: "_Beam", working: Bool[Tensor, " batch"], size: int) -> "_Beam":
         """The best rules of one feature more."""
         go = beam.alive & working[:, None]
-        for pooled in range(max(_POOLED, math.ceil(1 / self.kept)) if self.perturbed.rows else _POOLED):
+        for pooled in range(_POOLED):
             go &= self._affords(go.sum(1) * self.batch)[:, None]
             example, place = go.nonzero().unbind(1)
             if len(example):
@@ -161,7 +156,7 @@ class Search:
     def _chance(self, seed: tuple[int, ...], *, coins: bool) -> Chance:
         """The same for every example that is asked at this point, in whatever company."""
         generator = np.random.default_rng([self.seed, self.features, *seed])
-        return self.perturbed.draws(self.batch, self.features, generator, kept=self.kept if coins else 0.0)
+        return self.perturbed.draws(self.batch, self.features, generator, coins=coins)
 
     def _measured(self, rule: Bool[Tensor, "batch features"], nothing: Float[Tensor, " batch"]) -> Rules:
         """The precision of each rule, and of it without each of its features, on the same fresh draws."""

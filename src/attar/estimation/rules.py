@@ -63,12 +63,11 @@ class Perturbed:
             found.append(torch.stack([each.take(example)(outputs) for each in self.holds]))
         return precise(torch.cat(found, 1)).reshape(len(self.holds), len(examples), draws)
 
-    def draws(self, count: int, features: int, generator: np.random.Generator, *, kept: float) -> Chance:
-        """Coins keep a feature with the probability `kept`: half of them, where there is no background."""
+    def draws(self, count: int, features: int, generator: np.random.Generator, *, coins: bool) -> Chance:
         device = self.absence.features.owner.device
         row = generator.integers(self.rows, size=count) if self.rows else np.zeros(count, dtype=np.int64)
-        coins = generator.random((count, features)) < (kept if self.rows else 0.5)
-        return Chance(torch.from_numpy(row).to(device), torch.from_numpy(coins).to(device))
+        kept = generator.random((count, features)) < (0.5 if coins or not self.rows else 0.0)
+        return Chance(torch.from_numpy(row).to(device), torch.from_numpy(kept).to(device))
 
     def every_row(self, features: int) -> Chance:
         row = torch.arange(self.rows, device=self.absence.features.owner.device)
@@ -173,6 +172,8 @@ def _over_wider(
 
     def enough(trial: Ranges, rule: Tensor, working: Tensor) -> Tensor:
         some = (working & (used + rows * (2 + rules.rule.sum(1)) < budget)).nonzero()[:, 0]
+        if not len(some):
+            return torch.zeros_like(working)
         held = replace(perturbed, ranges=trial).answers(examples[some], rule[some], chance)[0].mean(1)
         used[some] += rows
         return torch.zeros_like(working).scatter(0, some, held >= precision - 1e-6)
