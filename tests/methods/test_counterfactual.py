@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from attar import Entry, InputError, Logit, Predicted, attribute
 from attar.core.attribution import Attribution
 from attar.core.baseline import Rows
+from attar.estimation import near_rows
 from attar.estimation.near_rows import NearRows
 from attar.methods.counterfactual import Counterfactual
 from elsewhere import Away, elsewhere, sent
@@ -69,9 +70,23 @@ def test_every_one_is_valid_and_every_change_is_needed() -> None:
 
 
 def test_more_neighbours_and_bisections_come_nearer() -> None:
-    plain, searched = (found_by_gbm(neighbours=n, bisections=b)[2].measured["distance"] for n, b in ((1, 0), (8, 10)))
+    plain, searched = (
+        found_by_gbm(neighbours=n, bisections=b, few=False)[2].measured["distance"] for n, b in ((1, 0), (8, 10))
+    )
     assert bool((searched <= plain + 1e-9).all())
     assert float(searched.mean()) < 0.8 * float(plain.mean())
+
+
+def test_fewer_changes_come_before_a_smaller_distance_and_more_starts_find_fewer() -> None:
+    _, x, few = found_by_gbm()
+    _, _, near = found_by_gbm(few=False)
+    _, _, once = found_by_gbm(neighbours=1)
+    changed = [(each.measured["counterfactual"] != torch.as_tensor(x)).sum(1).double() for each in (few, near, once)]
+    assert bool((changed[0] <= changed[1]).all())
+    assert float(changed[0].mean()) < float(changed[1].mean())
+    assert float(changed[0].mean()) < float(changed[2].mean())
+    assert bool((near.measured["distance"] <= few.measured["distance"] + 1e-9).all())
+    assert bool((near.measured["distance"] < few.measured["distance"] - 1e-9).any())
 
 
 def test_whole_numbers_stay_whole_and_of_the_background() -> None:
@@ -184,8 +199,9 @@ def test_no_more_copies_are_laid_out_than_the_model_takes(monkeypatch: pytest.Mo
         return ask(self, rows, example)
 
     monkeypatch.setattr(NearRows, "ask", counted)
+    monkeypatch.setattr(near_rows, "_ONE_BY_ONE", 64)
     background, x = numbers(30, 40, seed=1), numbers(2, 40)
-    attribute(lambda x: x.sum(1), x, Counterfactual(background=Rows(background)), batch_size=16)
+    attribute(lambda x: x.sum(1), x, Counterfactual(background=Rows(background), neighbours=4), batch_size=16)
     assert max(asked) == 16
     assert sum(asked) > 1000
 

@@ -148,7 +148,7 @@ def test_levels_and_names_of_a_data_frame() -> None:
 
 
 def test_several_are_different_valid_and_nearest_first() -> None:
-    model, rows, found = mixed_search(several=3)
+    model, rows, found = mixed_search(several=3, few=False, neighbours=4)
     codes, here = found.measured["counterfactuals"], found.table.values
     assert codes.shape == (12, 3, 6)
     assert torch.equal(codes[:, 0], found.measured["counterfactual"])
@@ -169,7 +169,8 @@ def test_several_are_different_valid_and_nearest_first() -> None:
     assert counts.count(3) >= 2  # for many of the others age alone decides
     assert counts.count(2) >= 4
     of = counts.index(3)
-    text = str(attribute(model, rows.iloc[of : of + 1], Counterfactual(background=Rows(mixed(300)), several=3)))
+    method = Counterfactual(background=Rows(mixed(300)), several=3, few=False, neighbours=4)
+    text = str(attribute(model, rows.iloc[of : of + 1], method))
     assert "counterfactual: " in text
     assert "counterfactuals 2: " in text
     assert "counterfactuals 3: " in text
@@ -183,13 +184,19 @@ def test_where_one_column_decides_there_is_no_second_way() -> None:
 
 
 @pytest.mark.parametrize(
-    ("several", "doors", "expected"),
+    ("several", "few", "doors", "expected"),
     [
-        (3, [{0: 1, 1: 1}, {2: 5}, {3: 9}], [{0, 1}, {2}, {3}]),  # 2 is found without 0 and without 1, and told once
-        (2, [{0: 1, 1: 1}, {1: 1, 2: 2}, {0: 1, 3: 3}], [{0, 1}, {1, 2}]),  # without 0 it is nearer than without 1
+        # 2 is found without 0 and without 1, and told once
+        (3, False, [{0: 1, 1: 1}, {2: 5}, {3: 9}], [{0, 1}, {2}, {3}]),
+        (3, True, [{0: 1, 1: 1}, {2: 5}, {3: 9}], [{2}, {3}, {0, 1}]),
+        # without 0 it is nearer than without 1
+        (2, False, [{0: 1, 1: 1}, {1: 1, 2: 2}, {0: 1, 3: 3}], [{0, 1}, {1, 2}]),
+        (2, True, [{0: 1, 1: 1}, {1: 1, 2: 2}, {0: 1, 3: 3}], [{0, 1}, {1, 2}]),
     ],
 )
-def test_ways_are_those_that_there_are(several: int, doors: list[dict[int, float]], expected: list[set[int]]) -> None:
+def test_ways_are_those_that_there_are(
+    several: int, few: bool, doors: list[dict[int, float]], expected: list[set[int]]
+) -> None:
     """From 0 the answer turns where all columns of one door are above their numbers."""
 
     def model(x: Tensor) -> Tensor:
@@ -201,7 +208,7 @@ def test_ways_are_those_that_there_are(several: int, doors: list[dict[int, float
     through = np.array([[(door.get(k, -0.2) + 0.2) for k in range(4)] for door in doors])
     background = Rows(torch.from_numpy(np.concatenate([rows, through])))
     found = attribute(
-        model, torch.zeros(1, 4, dtype=torch.float64), Counterfactual(background=background, several=several)
+        model, torch.zeros(1, 4, dtype=torch.float64), Counterfactual(background=background, several=several, few=few)
     )
     ways = [{*(row != 0).nonzero()[:, 0].tolist()} for row in found.measured["counterfactuals"][0]]
     assert ways == expected
@@ -232,7 +239,7 @@ def test_many_columns_are_undone_many_at_once(monkeypatch: pytest.MonkeyPatch) -
     def both(x: Tensor) -> Tensor:
         return torch.minimum(x[:, 700], x[:, 1500])
 
-    found = attribute(both, x, Counterfactual(background=Rows(background)))
+    found = attribute(both, x, Counterfactual(background=Rows(background), neighbours=4))
     assert (found.values != 0).nonzero()[:, 1].tolist() == [700, 1500]
     assert sum(asked) < 3000
 

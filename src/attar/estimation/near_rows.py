@@ -19,7 +19,7 @@ from attar.estimation.bins import Held
 NUMBERS = 2**22  # numbers that the copies of one step may take
 _AT_ONCE = 256  # rows of the background that an example is first tried with, where they are not its own
 _KNOWN_BY = 1000  # rows of the background whose nearest others say what is near
-_ONE_BY_ONE = 32  # changes up to which each is tried by itself; of more, groups of them first
+_ONE_BY_ONE = 12  # changes up to which each is tried by itself; of more, groups of them first
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -39,7 +39,8 @@ class Effort:
 class NearRows:
     """The search. `known` are the answers to the `rows` as they are (None where no example may become one of them as it
     is); `margin` says of answers to copies of examples by how much they are otherwise, positive where they are;
-    `limits` (None: none) what a column may become; `per_change` what a change of kind counts."""
+    `limits` (None: none) what a column may become; `per_change` what a change of kind counts; `few` that fewer changes
+    come before a smaller distance."""
 
     model: Chunked
     inputs: Tensors
@@ -50,6 +51,7 @@ class NearRows:
     effort: Effort
     per_change: float
     limits: Limits | None = None
+    few: bool = False
 
     def __post_init__(self) -> None:
         self.used = torch.zeros(len(self.inputs), dtype=torch.long, device=self.rows.device)
@@ -88,8 +90,7 @@ class NearRows:
         there = torch.where(valid[:, None], there, self.inputs.values[example])
         there = self._nearer(self._undone(there, example, valid), example, valid)
         there = self._undone(there, example, valid)
-        distance = self.distance(there, example).masked_fill(~valid, math.inf).reshape(len(asked), kept)
-        best = distance.argmin(1)
+        best = self.cost(there, example).masked_fill(~valid, math.inf).reshape(len(asked), kept).argmin(1)
         chosen = torch.arange(len(asked), device=best.device) * kept + best
         return there[chosen], valid[chosen]
 
@@ -161,7 +162,7 @@ class NearRows:
     def _undone(self, there: Tensor, example: Tensor, valid: Tensor) -> Tensor:
         """One change after another, always the one that leaves the answer safest, until each is needed; where there are
         many, many at once before one by one."""
-        own, groups = self.inputs.values[example], 4
+        own, groups = self.inputs.values[example], 8
         count = (there != own).sum(1)
         while bool((going := valid & (count > max(groups, _ONE_BY_ONE))).any()):
             place = ((there != own).cumsum(1) - 1) * groups // count[:, None].clamp(min=1)
@@ -239,6 +240,13 @@ class NearRows:
 
     def distance(self, there: Tensor, example: Tensor) -> Float[Tensor, " copies"]:
         return self._steps(there, self.inputs.values[example]).sum(1)
+
+    def cost(self, there: Tensor, example: Tensor) -> Float[Tensor, " copies"]:
+        """The distance or, where few changes come first, a number that is in the order of their count, then of it."""
+        distance = self.distance(there, example)
+        if not self.few:
+            return distance
+        return precise((there != self.inputs.values[example]).sum(1)) + distance / (1 + distance)
 
     def plausibility(self, there: Float[Tensor, "copies columns"]) -> Float[Tensor, " copies"]:
         """The share of (at most a thousand) background rows whose nearest other row is at least as far from them as

@@ -38,16 +38,17 @@ class Counterfactual:
     0, where every row of the background is answered alike.
     The search starts at the `neighbours` nearest rows of the background that are answered otherwise, undoes one change
     after another, always the one that leaves the answer safest, until each is needed, comes nearer by `bisections`
-    along a straight line, and undoes what is not needed there; columns that hold only whole numbers in the background
+    along a straight line, and undoes what is not needed there. Of what was found so the one with the fewest changes is
+    taken, of equals the nearest; with `few` False the nearest. Columns that hold only whole numbers in the background
     keep theirs, and a category changes whole or not at all. Of a data frame `found.frame("counterfactual")` is the near
     rows as one.
     `feasible` says what can be changed (`Feasible(immutable=["sex"], increasing=["age"], allowed={"hours": (0, 40)})`):
     rows of the background then start with the example's own value wherever theirs is none that it can become.
     `measured["plausibility"]` is the share of background rows that are at least as far from their nearest other row as
     the near row is from its own nearest: at 0 no real row lies as far from all others. `several` asks for as many
-    different ones, none of which changes all columns that one found before it changes. They stand, nearest first, in
+    different ones, none of which changes all columns that one found before it changes. They stand, in that order, in
     `measured["counterfactuals"]` (batch, several, columns) with their `measured["distances"]`, the example itself where
-    there are no more; values are about the nearest. `seconds` ends the search early: what was found by then is answered
+    there are no more; values are about the first. `seconds` ends the search early: what was found by then is answered
     otherwise all the same, but may be farther or change more than it had to (`measured["finished"]` is 0 there), and
     depends on how fast the machine is.
     Misleads as advice without `feasible`, and with it where changes bring others along (of a class that is spelled
@@ -62,7 +63,8 @@ class Counterfactual:
     to: float | None = None
     feasible: Feasible | None = None
     several: int = 1
-    neighbours: int = 4
+    few: bool = True
+    neighbours: int = 32
     bisections: int = 10
     per_change: float = 1.0
     seconds: float | None = None
@@ -114,6 +116,7 @@ class Counterfactual:
             effort=Effort(neighbours=self.neighbours, bisections=self.bisections, until=until),
             per_change=self.per_change,
             limits=None if self.feasible is None else self.feasible.of(inputs),
+            few=self.few,
         )
         every = torch.arange(len(inputs), device=rows.device)
         found = _Several.of(search, every, self.several)
@@ -178,7 +181,7 @@ class _Otherwise:
 
 @dataclass(frozen=True, eq=False)
 class _Several:
-    """Different near rows of each example, the nearest first; the example itself where there are no more."""
+    """Different near rows of each example, the cheapest first; the example itself where there are no more."""
 
     first: Float[Tensor, "batch columns"]
     reached: Bool[Tensor, " batch"]
@@ -188,13 +191,13 @@ class _Several:
     @classmethod
     def of(cls, search: NearRows, every: Int[Tensor, " batch"], several: int) -> "_Several":
         """After each that is taken, the search is repeated without one of the columns that it changes, for each of
-        these columns; the nearest of all that were found so is next, unless it changes all that a nearer one does."""
+        these columns; the cheapest of all that were found so is next, unless it changes all that a cheaper one does."""
         here = search.inputs.values
         first, reached = search.nearest(every)
         there = here[:, None].repeat(1, several, 1)
-        distance = torch.full_like(precise(there[..., 0]), math.inf)
+        cost = torch.full_like(precise(there[..., 0]), math.inf)
         there[reached, 0] = first[reached]
-        distance[reached, 0] = search.distance(first, every)[reached]
+        cost[reached, 0] = search.cost(first, every)[reached]
         waiting: list[list[_Found]] = [[] for _ in every]
         last = [_Found(0.0, row, torch.ones_like(row, dtype=torch.bool)) for row in first]
         going = reached.nonzero()[:, 0].tolist()
@@ -204,29 +207,28 @@ class _Several:
                 break
             example, free = torch.tensor([k for k, _ in asked], device=every.device), torch.stack([f for _, f in asked])
             rows, valid = search.nearest(example, free)
-            far = search.distance(rows, example)
+            costs = search.cost(rows, example)
             for place, (k, allowed) in enumerate(asked):
                 if bool(valid[place]):
-                    waiting[k].append(_Found(float(far[place]), rows[place], allowed))
+                    waiting[k].append(_Found(float(costs[place]), rows[place], allowed))
             still = []
             for k in going:
                 before = there[k, :taken] != here[k]
                 new = [w for w in waiting[k] if not bool((before <= (w.there != here[k])).all(1).any())]
                 if new:
-                    last[k] = min(new, key=lambda found: found.distance)
+                    last[k] = min(new, key=lambda found: found.cost)
                     waiting[k] = [w for w in new if w is not last[k]]
-                    there[k, taken], distance[k, taken] = last[k].there, last[k].distance
+                    there[k, taken], cost[k, taken] = last[k].there, last[k].cost
                     still.append(k)
             going = still
-        order = distance.argsort(dim=1, stable=True)
-        there = there.gather(1, order[..., None].expand_as(there))
-        distance = distance.gather(1, order)
-        return cls(there[:, 0], reached, there, distance.masked_fill(distance.isinf(), 0.0))
+        there = there.gather(1, cost.argsort(dim=1, stable=True)[..., None].expand_as(there))
+        distance = search.distance(there.flatten(0, 1), every.repeat_interleave(several)).reshape(cost.shape)
+        return cls(there[:, 0], reached, there, distance)
 
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    distance: float
+    cost: float
     there: Float[Tensor, " columns"]
     free: Bool[Tensor, " columns"]
 
