@@ -164,7 +164,7 @@ def test_every_row_is_explained_where_none_is_named(here: Path, capsys: pytest.C
 def test_methods_that_fit_are_tried_over_the_tables_rows(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["methods", "--for", "models_of_raw_columns:trees", "--input", "table.csv"]) == 0
     fitting, others = capsys.readouterr().out.split("does not fit")
-    for name in ("shapley", "lime", "occlusion", "rise", "anchors"):
+    for name in ("shapley", "lime", "occlusion", "rise", "anchors", "counterfactual"):
         assert f"  {name} " in fitting
     assert "follows a gradient" not in fitting
     assert "weight-times-input" in others

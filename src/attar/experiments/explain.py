@@ -231,7 +231,11 @@ def fitting(question: Question) -> tuple[Opened, list[Fit]]:
     """Every method, tried on the first example: what it costs there, or why it does not fit."""
     both = opened(question)
     rows, _ = _background(both, (), (), None)
-    return both, [_tried(name, both, rows) for name in METHODS]
+    tried = [_tried(name, both, rows) for name in METHODS]
+    if both.examples.others is None:
+        return both, [*tried, *(Fit(name=name, reason="needs other rows to start from") for name in OVER_ROWS)]
+    others, _ = _background(both, tuple(OVER_ROWS), (), None)
+    return both, [*tried, *(_tried(name, both, others) for name in OVER_ROWS)]
 
 
 def _tried(name: str, both: Opened, rows: Rows | None) -> Fit:

@@ -1,6 +1,5 @@
 """A model of molecules that somebody else made: what it takes, what it is asked, and whether it can be made again."""
 
-import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -27,6 +26,7 @@ from attar.domains.molecules.graphs import ATOM_FEATURES, BOND_FEATURES, molecul
 from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.perturb import Mask, Receivers, Spread, WithBonds
 from attar.engine.train import train
+from attar.experiments.factories import makes_models, required
 from attar.methods.integrated_gradients import IntegratedGradients
 from attar.methods.occlusion import Occlusion
 from attar.methods.tree_paths import TreePaths
@@ -57,8 +57,7 @@ class GivenRecipe:
     @property
     def makes(self) -> bool:
         """Whether a way to make a model was given, so that it can be made again on other data."""
-        plain = inspect.isroutine(self.model) or inspect.isclass(self.model)
-        return plain and not _required(self.model)
+        return makes_models(self.model)
 
     @property
     def seeds_matter(self) -> bool:
@@ -103,7 +102,7 @@ class GivenRecipe:
 
     def _asked(self, model: Any) -> "FittedGiven":
         if isinstance(model, nn.Module):
-            wanted = _required(model.forward)
+            wanted = required(model.forward)
             if len(wanted) == 1:
                 first = next((m for m in model.modules() if isinstance(m, nn.Linear)), None)
                 bits = self.bits if first is None else first.in_features
@@ -304,12 +303,3 @@ def _answers(model: Any) -> Callable[[list[str]], np.ndarray]:
     raise InputError(
         f"a {type(model).__name__} has nothing to ask: expected predict_proba, decision_function or predict"
     )
-
-
-def _required(call: Callable[..., Any]) -> list[str]:
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    try:
-        parameters = inspect.signature(call).parameters.values()
-    except (TypeError, ValueError):
-        return ["batch"]
-    return [p.name for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]

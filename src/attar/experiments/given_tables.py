@@ -19,6 +19,7 @@ from attar.core.recipe import Explained
 from attar.core.target import Difference, Logit, Target
 from attar.domains.raw_tables.domain import RawTables
 from attar.domains.raw_tables.truth import Row
+from attar.experiments.factories import makes_models
 from attar.experiments.table_models import ASKING, background_of, by_column, over
 from attar.methods.shape_functions import ShapeFunctions
 from attar.methods.tree_paths import TreePaths
@@ -46,8 +47,7 @@ class GivenTableRecipe:
     @property
     def makes(self) -> bool:
         """Whether a way to make a model was given, so that it can be made again on other data."""
-        plain = inspect.isroutine(self.model) or inspect.isclass(self.model)
-        return plain and not _required(self.model)
+        return makes_models(self.model)
 
     @property
     def seeds_matter(self) -> bool:
@@ -169,12 +169,3 @@ def _plain(value: Any) -> str:
         return f"{float(word):.17g}"
     except ValueError:
         return {"true": "1", "false": "0"}.get(word, word)
-
-
-def _required(call: Any) -> list[str]:
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    try:
-        parameters = inspect.signature(call).parameters.values()
-    except (TypeError, ValueError):
-        return ["rows"]
-    return [p.name for p in parameters if p.kind in kinds and p.default is inspect.Parameter.empty]
