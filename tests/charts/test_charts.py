@@ -20,6 +20,7 @@ from attar.core.baseline import Rows
 from attar.core.effect import Effect, Region
 from attar.core.heat import AGAINST, SUPPORTS
 from attar.core.importance import Importance
+from attar.core.show import leading
 from attar.core.target import Predicted
 from attar.design.pruned_tree import PrunedTreeClassifier, PrunedTreeRegressor
 from attar.design.rule_list import RuleListClassifier
@@ -71,6 +72,8 @@ def test_bars_stand_in_order_with_their_intervals_and_are_pale_where_they_hold_0
     assert [s[1][0] for s in segments] == pytest.approx([given.high[k] for k in (1, 3, 0)])
     paints = [to_hex(bar.get_facecolor()) for bar in axes.patches]
     assert paints[0] == paints[2] != paints[1]
+    of_harm = charts.bars(importance([0.5, -0.4], [0.1, 0.05]))  # told from 0, on the other side of it
+    assert [to_hex(bar.get_facecolor()) for bar in of_harm.patches] == [paints[0]] * 2
     assert "and 1 more columns" in axes.get_title("left")
     assert "nats" in axes.get_xlabel()
 
@@ -108,6 +111,16 @@ def test_a_waterfall_shows_what_acts_together_and_how_sure_a_step_is() -> None:
     spans = [s[1][0] - s[0][0] for s in axes.collections[0].get_segments()]  # type: ignore[attr-defined]
     assert max(spans) == pytest.approx(2 * 1.96 * error)
     assert "±" in said(axes)
+    parts = leading(sampled, 0)
+    rest = float(np.sqrt(sum((part.standard_error or 0.0) ** 2 for part in parts[5:])))
+    axes = charts.waterfall(sampled, 0, limit=5)
+    spans = [s[1][0] - s[0][0] for s in axes.collections[0].get_segments()]  # type: ignore[attr-defined]
+    assert spans[-1] == pytest.approx(2 * 1.96 * rest)
+    swarm = charts.beeswarm(sampled, limit=3)
+    medians = np.median(sampled.standard_error["input"].numpy(), 0)
+    for name in names(swarm):
+        column = int(name.partition("[")[2].partition("]")[0])
+        assert name.endswith(f"(± {medians[column]:.3g})".replace("-", "−"))
 
 
 def test_a_waterfall_needs_a_reference_and_an_example() -> None:
@@ -151,6 +164,19 @@ def test_of_a_category_dots_are_hollow() -> None:
     hollow, filled = dots(axes)[2 * row : 2 * row + 2]
     assert len(hollow.get_offsets()) == 30
     assert len(filled.get_offsets()) == 0
+
+
+def test_dots_of_missing_values_are_hollow() -> None:
+    given = frame().assign(height=frame()["height"].mask(frame().index < 7))
+    answer = attar.attribute(
+        lambda f: torch.from_numpy(f["height"].fillna(0.5).to_numpy()),
+        given,
+        Shapley(background=Rows(given)),  # type: ignore[arg-type]
+    )
+    axes = charts.beeswarm(answer)
+    row = names(axes).index("height")
+    hollow, filled = dots(axes)[2 * row : 2 * row + 2]
+    assert (len(hollow.get_offsets()), len(filled.get_offsets())) == (7, 23)
 
 
 def curve(points: tuple[str, ...], grid: list[float], **more: Any) -> Effect:
@@ -281,6 +307,23 @@ def test_changes_say_from_what_to_what_and_what_each_is_worth() -> None:
     column = int(changed[np.abs(expected).argmax()])
     assert names(axes)[0] == f"{given.columns[column]}\n{own[column]:.4g} → {there[column]:.4g}"
     assert "\nor: " in axes.get_xlabel()
+
+
+def test_changes_stand_by_size_and_in_the_colour_of_their_side() -> None:
+    def gate(f: pd.DataFrame) -> torch.Tensor:
+        """Three columns must be large, each in its own measure."""
+        sides = [2 * (f["height"] - 0.5), f["weight"] - 0.5, 0.5 * (f["depth"] - 0.5)]
+        return torch.from_numpy(np.min(sides, axis=0))
+
+    known = pd.DataFrame(np.random.default_rng(0).uniform(-2, 2, (400, 4)), columns=frame().columns)
+    given = pd.DataFrame([[-1.0, -1.5, -0.5, 0.0], [1.0, 1.5, 1.7, 0.0]], columns=frame().columns)
+    near = attar.attribute(gate, given, Counterfactual(background=Rows(known)))  # type: ignore[arg-type]
+    closed, opened = charts.changes(near, 0), charts.changes(near, 1)
+    assert len(widths(closed)) == 3
+    assert widths(closed) == sorted(widths(closed), key=abs, reverse=True)
+    assert len({round(abs(width), 6) for width in widths(closed)}) > 1
+    for axes, side in ((closed, AGAINST), (opened, SUPPORTS)):
+        assert {to_hex(bar.get_facecolor()) for bar in axes.patches} == {side}
 
 
 def test_changes_need_a_counterfactual() -> None:
