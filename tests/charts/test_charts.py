@@ -210,6 +210,15 @@ def test_a_curve_has_its_interval_and_the_rows_behind_it() -> None:
     assert axes.get_ylabel() == "output 1"
 
 
+def test_dashes_say_how_much_rows_differ_where_no_rows_are_drawn() -> None:
+    spread = np.array([0.5, 1.5, 0.25])
+    axes = charts.dependence(curve(("1", "2", "4"), [1.0, 2.0, 4.0], curves=None, spread=spread))
+    low, high = (np.asarray(each.get_ydata()) for each in axes.lines if each.get_linestyle() == "--")
+    np.testing.assert_allclose(low, np.arange(3) - spread)
+    np.testing.assert_allclose(high, np.arange(3) + spread)
+    assert "dashed: how much rows differ" in axes.get_title("left")
+
+
 @pytest.mark.parametrize(
     ("target", "words"),
     [
