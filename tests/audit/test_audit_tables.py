@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
+from attar.audit.findings import given_findings
 from attar.audit.run import audit
 from attar.audit.table_plan import given_table_plan, quiet_group, table_plan
 from attar.audit.table_trials import columns, described
@@ -210,7 +212,35 @@ def test_the_decoy_is_a_group_that_tells_nothing(folder: Path) -> None:
     assert place != elsewhere
 
 
+@pytest.mark.parametrize("seed", range(4, 9))
+def test_the_decoy_goes_least_with_the_label_of_the_groups_that_are_neither_rare_nor_usual(
+    tmp_path: Path, seed: int
+) -> None:
+    asked = task(tmp_path, mixed(ROWS, seed=seed).assign(y=labels(mixed(ROWS, seed=seed))))
+    examples, y = asked.part(asked.train)
+    editor = asked.domain.editor
+    named = [{group.name for group in editor.groups(example)} for example in examples]
+    goes = {}
+    for name in set().union(*named):
+        held = np.array([name in each for each in named])
+        if 0.05 <= held.mean() <= 0.4:
+            goes[name] = abs(float(np.corrcoef(held, y)[0, 1]))
+    assert goes[quiet_group(asked)[0]] == pytest.approx(min(goes.values()))
+    assert len(goes) > 5
+
+
 # --- models that were given ---
+
+
+def test_where_the_file_says_what_was_trained_on_nothing_is_unknown(folder: Path) -> None:
+    asked = task(folder)
+    assert {f.name for f in given_findings(asked, "mine", makes=False)} == {
+        "questions left open", "training examples unknown",
+    }  # fmt: skip
+    assert [f.name for f in given_findings(replace(asked, given_split=True), "mine", makes=False)] == [
+        "questions left open"
+    ]
+    assert given_findings(asked, "mine", makes=True) == []
 
 
 @pytest.mark.parametrize(("model", "own"), [(logistic, "shape-functions"), (boosted, "shapley")])
@@ -339,6 +369,10 @@ def test_molecules_are_still_molecules(here: Path) -> None:
     pd.DataFrame({"smiles": smiles, "y": range(20)}).to_csv("named.csv", index=False)
     pd.DataFrame({"structure": smiles, "dose": range(20), "y": range(20)}).to_csv("unnamed.csv", index=False)
     pd.DataFrame({"CCO": smiles[1:], "1": range(19)}).to_csv("headless.csv", index=False)
+    pd.DataFrame({"SMILES": ["none of", "these is"], "y": [0, 1]}).to_csv("wrong.csv", index=False)
+    assert has_structures("wrong.csv")  # so that what is wrong in it is said of molecules
+    Path("unread.csv").write_text("CCO,1\nnone of these,0\nis a molecule,1\n")
+    assert has_structures("unread.csv")  # a first line that is one says what was meant
     assert [has_structures(name) for name in ("named.csv", "unnamed.csv", "headless.csv", "table.csv")] == [
         True, True, True, False
     ]  # fmt: skip

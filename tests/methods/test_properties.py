@@ -465,7 +465,7 @@ def test_a_class_that_the_model_lacks_is_refused(name: str, model_name: str) -> 
 @every(_few(UNFIT))
 def test_a_model_that_lacks_what_is_needed_is_refused_by_name(name: str, model_name: str) -> None:
     method = METHODS_BY_NAME[name]
-    with pytest.raises(UnsupportedError, match=f"^{type(method).__name__} needs a {method.needs.__name__} model: "):
+    with pytest.raises(UnsupportedError, match=f"^{type(method).__name__} needs an? {method.needs.__name__} model: "):
         found_on(case(model_name), name)
 
 
