@@ -176,6 +176,24 @@ def test_every_evaluation_is_counted_and_none_is_beyond_the_budget(budget: int) 
     assert (int(found.evaluations.max()) > 641) == (budget > 700)
 
 
+def test_company_changes_no_search() -> None:
+    """Of examples whose rules are of several sizes: the search of some goes on after that of others has ended."""
+    rows = numbers(3000, 14, seed=3)
+    x = rows[:16] + 0.01
+
+    def model(x: Tensor) -> Tensor:
+        return x[:, 0] + 0.8 * x[:, 1] + 0.6 * x[:, 2] + 0.4 * x[:, 3]
+
+    method = Anchors(background=Rows(rows), budget=30_000, precision=0.85)
+    whole = attribute(model, x, method)
+    assert len(set(whole.measured["size"].tolist())) > 1
+    for k in range(16):
+        alone = attribute(model, x[k : k + 1], method)
+        assert alone.rules[0] == whole.rules[k]
+        assert torch.equal(alone.values[0], whole.values[k])
+        assert int(alone.evaluations[0]) == int(whole.evaluations[k])
+
+
 def test_several_targets_widen_each_its_own() -> None:
     x = numbers(4, 4)
 

@@ -56,7 +56,6 @@ class Search:
         beam = _Beam.of_nothing(batch, self.features, device)
         found, nothing = beam.rules[:, 0].clone(), beam.asked[:, 0]
         working, sure = torch.ones(batch, dtype=torch.bool, device=device), beam.alive[:, 0] & False
-        size = 0
         for size in range(self.features + 1):
             low = self._verified(beam, working, size, seed=size)
             passed = beam.alive & (low >= self.precision) & working[:, None]
@@ -76,12 +75,13 @@ class Search:
                 break
             beam = self._extended(beam, working, size)
         if self.widen and (ranges := self.perturbed.ranges) is not None:
-            found = self._widened(ranges, found, sure, size + 1)
+            found = self._widened(ranges, found, sure)
         return self._measured(found, nothing)
 
-    def _widened(self, ranges: Ranges, rule: Tensor, sure: Bool[Tensor, " batch"], sizes: int) -> Tensor:
-        """The rules over ranges as wide as they stay precise enough; looks are counted on from those of the search."""
-        tries = itertools.count()
+    def _widened(self, ranges: Ranges, rule: Tensor, sure: Bool[Tensor, " batch"]) -> Tensor:
+        """The rules over ranges as wide as they stay precise enough; looks are counted on from those of the search, of
+        each example by itself: that of others may have gone on for longer."""
+        tries, sizes = itertools.count(), rule.sum(1, keepdim=True) + 1
 
         def enough(trial: Ranges, rule: Tensor, working: Tensor) -> Tensor:
             self.perturbed, asked = replace(self.perturbed, ranges=trial), next(tries)
@@ -99,7 +99,9 @@ class Search:
         """A quarter of the budget is for measuring what was found."""
         return self.used + cost <= self.budget - self.budget // 4
 
-    def _verified(self, beam: "_Beam", working: Tensor, size: int, *, seed: int) -> Float[Tensor, "batch beam"]:
+    def _verified(
+        self, beam: "_Beam", working: Tensor, size: int | Int[Tensor, "batch 1"], *, seed: int
+    ) -> Float[Tensor, "batch beam"]:
         """The lower bounds of the rules' precision, asked until it is clear on which side of the wanted one it is."""
         looks = 0
         while True:
