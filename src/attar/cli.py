@@ -28,6 +28,7 @@ OF_MOLECULES = (
 OF_ROWS = ("--columns", "--positive")
 NOT_OF_ROWS = ("--radius", "--counts", "--bits", "--penalty", "--strength", "--epochs", "--subgraphs", "--bonds")
 STOPPED = 130
+_PATIENCE = 15  # seconds after which somebody who waits is told what goes on
 SEVERITY = ("trust", "caution", "distrust")
 
 app = typer.Typer(
@@ -268,13 +269,16 @@ _Row = Annotated[int | None, typer.Option(help="One row: the line of a text tabl
 @app.command()
 def explain(
     model: Annotated[
-        Path, typer.Option(help="TorchScript, torch.export, safetensors, ONNX or skops file; or module:object.")
+        Path,
+        typer.Option(
+            help="TorchScript, torch.export, safetensors, ONNX or skops file; or module:object; or of `attar models`."
+        ),
     ],
     data: Annotated[
-        Path | None, typer.Argument(help="What it is asked about: CSV, TSV, Parquet …; the same as --input.")
+        str | None, typer.Argument(help="What it is asked about: CSV, PNG, FASTA …, or text; the same as --input.")
     ] = None,
     input: Annotated[
-        Path | None, typer.Option(help="PNG, JPEG, CSV, TSV, Parquet, npy, npz, safetensors or pt file.")
+        str | None, typer.Option(help="PNG, JPEG, CSV, TSV, Parquet, npy, npz, safetensors or pt file.")
     ] = None,
     method: Annotated[str | None, typer.Option(help="Of `attar methods`, with commas; the usual one if not given.")] = (
         None
@@ -312,16 +316,15 @@ def explain(
         raise InputError("name one file that the model is asked about: attar explain FILE, or --input FILE")
     if out is not None:
         _check_out(out, names)
-    from attar.experiments.asked import target_of
     from attar.experiments.explain import explain as answer
     from attar.report.attribution import terminal, written
 
-    explained_target = target_of(target)
     question = _question(
         model, asked, module, arguments, trust, layers, channels, output_name, size, scale, mean, std, grey,
         channels_last, columns, row, at=at, batch_size=batch_size, label=label,
     )  # fmt: skip
-    explained = answer(question, explained_target, names, option or (), seed)
+    with _waiting():
+        explained = answer(question, target, names, option or (), seed)
     if out is not None:
         from attar.core.writing import write_whole
 
@@ -337,7 +340,7 @@ def methods(
     model: Annotated[
         Path | None, typer.Option("--for", help="A model file or module:object: which methods fit, and why.")
     ] = None,
-    input: Annotated[Path | None, typer.Option(help="The file that it would be asked about.")] = None,
+    input: Annotated[str | None, typer.Option(help="The file that it would be asked about.")] = None,
     module: _Module = None,
     arguments: _Arguments = None,
     trust: _Trust = None,
@@ -371,9 +374,17 @@ def methods(
     print(method_fits(opened.said, fits))
 
 
+@app.command()
+def models() -> None:
+    """Models that others trained, by name for --model: what they answer, what they come in, whether it is installed."""
+    from attar.report.models import model_list
+
+    print(model_list())
+
+
 def _question(
     model: Path,
-    input: Path,
+    input: str,
     module: str | None,
     arguments: str | None,
     trust: str | None,
@@ -392,9 +403,9 @@ def _question(
     batch_size: int | None = None,
     label: str | None = None,
 ) -> "Question":
-    from attar.adapters.examples import Reading
     from attar.experiments.asked import json_of, numbers_of, size_of
     from attar.experiments.explain import Question
+    from attar.experiments.reading import Reading
 
     reading = Reading(
         size=size_of(size),
@@ -554,6 +565,44 @@ def _progress(what: str) -> "Iterator[Callable[[float, str], None] | None]":
     ) as bar:
         row = bar.add_task("reading", total=1.0)
         yield lambda share, done: bar.update(row, completed=share, description=done)
+
+
+@contextmanager
+def _waiting() -> Iterator[None]:
+    """How often the model was asked so far, while one waits: a line that goes again on a terminal, otherwise one line
+    whenever the wait has doubled, so that nobody wonders."""
+    import time
+
+    from attar.core.watch import watched
+
+    began, said, count = time.monotonic(), float(_PATIENCE), 0
+    words = "{count:,} examples asked of the model in {seconds:.0f} s; Ctrl-C stops, and nothing is written"
+
+    def tell(examples: int) -> None:
+        nonlocal said, count
+        count += examples
+        seconds = time.monotonic() - began
+        line = words.format(count=count, seconds=seconds)
+        if status is not None and seconds >= 1:
+            status.update(line)
+            status.start()
+        elif status is None and seconds >= said:
+            said *= 2
+            print(f"attar: {line}", file=sys.stderr)
+
+    status = _status() if sys.stderr.isatty() else None
+    try:
+        with watched(tell):
+            yield
+    finally:
+        if status is not None:
+            status.stop()
+
+
+def _status() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True).status("")
 
 
 def _write(record: dict[str, Any], page: Path, json: Path | None) -> None:

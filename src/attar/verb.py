@@ -1,5 +1,6 @@
 """The one verb: `attribute`. All that methods share happens here, once."""
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, overload
@@ -21,6 +22,7 @@ from attar.core.target import Predicted, Target
 
 _MOST = 8192  # examples in one model call
 _NUMBERS = 2**22  # input numbers in one model call on an accelerator: 16 MB of single precision
+_BEYOND, _FLAT = 0.05, 0.02  # shares of the span of a model's input: farther out is another scale, less is too
 _CACHED = 2**17  # and on a processor, whose caches then hold what the layers make of them
 
 
@@ -107,6 +109,8 @@ def posed(
     if at is not None:
         adapted, given = _at_layer(adapted, given, at, batch_size)
     given = _checked(given)
+    if odd := beyond(adapted, given):
+        warnings.warn(odd, stacklevel=3)
     for need in needs:
         if issubclass(need, Differentiable) and not issubclass(need, Linear):
             _refuse_categories(given, asker)
@@ -252,6 +256,23 @@ def _checked(inputs: Inputs) -> Inputs:
     if any(array.is_inference() for array in inputs.parts.values()):
         return inputs.take(torch.arange(len(inputs), device=inputs.device))
     return inputs.replace(inputs.parts.map(Tensor.detach))
+
+
+def beyond(model: Any, inputs: Inputs) -> str | None:
+    """Where a model says what the numbers of its input run from and to: in words, whether these plainly do not."""
+    within = getattr(model, "within", None)
+    if within is None:
+        return None
+    low, high = within
+    span = high - low
+    for name, array in inputs.parts.items():
+        least, most = float(array.min()), float(array.max())
+        of = f"{name} runs from {least:.4g} to {most:.4g}, and this model takes numbers from {low:g} to {high:g}"
+        if least < low - _BEYOND * span or most > high + _BEYOND * span:
+            return f"{of}: what it does to them first (scale, mean) is part of it; give them as they were read"
+        if most - least < _FLAT * span and most > least:
+            return f"{of}: were they divided twice?"
+    return None
 
 
 def _refuse_categories(inputs: Inputs, asker: str) -> None:

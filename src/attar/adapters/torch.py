@@ -31,7 +31,8 @@ class TorchModel:
     `channels` is the axis of their outputs that holds the channels (1, or -1 for tokens). `pooled` names the submodule
     whose outputs are summed over rows and positions (`mean=True`: averaged) and `head` the final `nn.Linear`, for CAM.
     `self_attention` are the submodules whose attention of tokens over tokens counts. All of these are found where they
-    are not told. `attention_layers` are submodules that put out one weight per row and head.
+    are not told. `attention_layers` are submodules that put out one weight per row and head. `within` is what the
+    numbers of an input run from and to: `attribute` warns where those that it is given do not.
     """
 
     module: nn.Module
@@ -43,6 +44,7 @@ class TorchModel:
     self_attention: tuple[str, ...] = ()
     channels: int | None = None
     output: str | int | None = None
+    within: tuple[float, float] | None = None
 
     def missing(self, protocol: type) -> str | None:
         has = {

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from attar.core import watch
 from attar.core.baseline import Rows
 from attar.core.errors import UnsupportedError
 from attar.core.inputs import Inputs
@@ -327,6 +328,7 @@ class Chunked:
                     raise
             else:
                 first += len(index)
+                watch.asked(len(index))
                 continue
             self.size = (len(index) + 1) // 2  # here, where the traceback no longer holds what filled the memory
         return answers

@@ -5,7 +5,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,26 +13,30 @@ import torch
 from torch import Tensor
 
 from attar.adapters import adapt
-from attar.adapters.examples import Examples, Reading, read_examples
 from attar.adapters.function import Function
 from attar.adapters.saved import Saved, open_model
 from attar.adapters.torch import TorchModel
 from attar.core.attribution import Attribution
 from attar.core.baseline import Rows
 from attar.core.errors import AttarError, InputError
+from attar.core.examples import Examples
 from attar.core.inputs import Inputs, Tensors
 from attar.core.method import Method, columns_of, needs_of, of_loss
 from attar.core.model import Additive, Chunked, Differentiable, Linear, TreeEnsemble, lacks, told
 from attar.core.note import counted
 from attar.core.target import Logit, Predicted, Target
-from attar.experiments.asked import methods_of
+from attar.experiments.asked import methods_of, target_of
 from attar.experiments.named import named_object
+from attar.experiments.reading import Reading, read_examples
 from attar.methods import METHODS, OF_LOSS, OVER_ROWS
-from attar.verb import attribute
+from attar.pretrained import MODELS, load
+from attar.pretrained.card import Pretrained
+from attar.verb import attribute, beyond
 
 _ONE_BY_ONE, _CUTS, _CHANNELS = 1024, 14, 4  # entries, windows along an axis, at most so many channels
 _BACKGROUND = 100  # rows of a table that stand for absence
 _TOGETHER = 64  # examples in one call of the model
+_SAID = 3  # classes that a model is quoted with
 _TRIED, _SECONDS = 2000, 2.0  # evaluations, and how long, that one method may be tried for to see what it costs
 
 # What is asked where no method is named: the first that fits the model, and why.
@@ -47,10 +51,11 @@ _OTHERWISE = ("occlusion", "the model can only be asked")
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """A model file, an input file, and how to open them; `explain` and `fitting` answer it."""
+    """A model (a file, an object, or one of `attar models` by name), what it is asked about (a file; of a model of text
+    the text itself), and how to open them; `explain` and `fitting` answer it."""
 
     model: Path
-    input: Path
+    input: Path | str
     reading: Reading = field(default_factory=Reading)
     module: str | None = None
     arguments: Mapping[str, Any] | None = None
@@ -61,16 +66,31 @@ class Question:
     output: str | None = None
     batch_size: int | None = None
 
+    @property
+    def about(self) -> str:
+        """What to call the input: a file's name without its folder, a text as it is."""
+        name = Path(self.input).name
+        return name if isinstance(self.input, Path) or _is_file(self.input) else self.input
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except (OSError, ValueError):  # a text that is too long for a name, or holds what no name may
+        return False
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Opened:
-    """Both files open: the model answers for the examples; `outputs` are its answers."""
+    """Both files open: the model answers for the examples; `outputs` are its answers. `pretrained` is the model with
+    its names, where it is one of `attar models`."""
 
     question: Question
     model: Any
     examples: Examples
     outputs: Tensor
     said: tuple[str, ...]
+    pretrained: Pretrained | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -95,6 +115,9 @@ class Fit:
 
 def opened(question: Question) -> Opened:
     """Open both files and ask the model once. Raises `InputError` where it does not take these inputs."""
+    if _is_pretrained(question):
+        return _opened_pretrained(question)
+    question = replace(question, input=Path(question.input))
     saved = _model(question)
     estimator = getattr(saved.model, "estimator", None)
     known = getattr(estimator, "feature_names_in_", None)
@@ -107,8 +130,37 @@ def opened(question: Question) -> Opened:
     )
     outputs = _asked(saved.model, examples.inputs, question.batch_size)
     per = counted(outputs.shape[1], "output") if outputs.ndim == 2 else f"outputs {tuple(outputs.shape[1:])}"
-    said = (f"model: {question.model.name}, {saved.kind}, {per}", f"input: {question.input.name}, {examples.said}")
+    said = (f"model: {question.model.name}, {saved.kind}, {per}", f"input: {question.about}, {examples.said}")
     return Opened(question=question, model=saved.model, examples=examples, outputs=outputs, said=said)
+
+
+def _opened_pretrained(question: Question) -> Opened:
+    name = str(question.model)
+    if question.reading != Reading(row=question.reading.row) or question.module or question.arguments:
+        raise InputError(f"{name} reads its input itself: leave out the options of pictures, tables and weights")
+    known = load(name)
+    examples = known.read(question.input)
+    if question.reading.row is not None:
+        examples = examples.only(question.reading.row)
+    outputs = _asked(known.model, examples.inputs, question.batch_size)
+    said = [f"model: {name}, {MODELS[name].what}", f"input: {question.about}, {examples.said}"]
+    if known.outputs and outputs.ndim == 2:
+        said.append(f"it says: {_leading(known, outputs[0])}")
+    return Opened(
+        question=question,
+        model=known.model,
+        examples=examples,
+        outputs=outputs,
+        said=tuple(said),
+        pretrained=known,
+    )
+
+
+def _leading(known: Pretrained, outputs: Tensor) -> str:
+    """The likeliest classes of one example."""
+    chances = outputs.softmax(0)
+    ranked = chances.argsort(descending=True, stable=True)[:_SAID].tolist()
+    return ", ".join(f"{known.outputs[k].split(',')[0]} {float(chances[k]):.2f}" for k in ranked)
 
 
 def _model(question: Question) -> Saved:
@@ -153,7 +205,7 @@ def _background(
     needed = counted or any(name in OVER_ROWS for name in names)
     if others is None and needed:
         raise InputError(
-            f"{both.question.input.name} has no other rows to start from: give a table of several, and a model of data "
+            f"{both.question.about} has no other rows to start from: give a table of several, and a model of data "
             "frames (an estimator that was fitted on one, a function)"
         )
     if others is None or columns is None or not (needed or columns.coded.any()):
@@ -167,12 +219,13 @@ def _background(
 
 def explain(
     question: Question,
-    target: Target,
+    asked_target: Target | str,
     methods: Sequence[str] | None = None,
     options: Sequence[str] = (),
     seed: int | None = None,
 ) -> Explained:
-    """An attribution by each method, the usual one for the model where none is named."""
+    """An attribution by each method, the usual one for the model where none is named. A target may be given in words:
+    as `--target` takes it, or by the name of an output of a pretrained model."""
     known = Rows(torch.zeros(1, 1)) if any(name in OVER_ROWS for name in methods or ()) else None
     scored = [name for name in methods or () if name in OF_LOSS]
     if scored and question.reading.label is None:
@@ -181,18 +234,27 @@ def explain(
         raise InputError(f"{scored[0]} is about all rows of a table: leave out --row")
     # Once before anything is opened, so that a wrong option costs no waiting.
     made = None if methods is None else methods_of(methods, options, seed, known, (0.0,) if scored else None)
+    target = target_of(asked_target) if isinstance(asked_target, str) and not _is_pretrained(question) else asked_target
     both = opened(question)
     said = list(both.said)
+    if isinstance(target, str):
+        known = both.pretrained.target(target, both.examples) if both.pretrained is not None else None
+        target = known or target_of(target)
+    if odd := beyond(both.model, both.examples.inputs):
+        said.append(f"warning: {odd}")
     rows, background = _background(both, methods or (), options, seed)
     if methods is not None and (rows is not None or scored):
         made = methods_of(methods, options, seed, rows, both.examples.labels if scored else None)
     if made is None:
         name, why = usual(both.model, target)
         settled = name != "occlusion" or any(option.startswith("by=") for option in options)
-        windows = None if settled else _windows(both.examples.inputs)
+        windows = None if settled or both.examples.features else _windows(both.examples.inputs)
         made = methods_of([name], [*([] if windows is None else [f"by={windows}"]), *options], seed, rows)
         by = "" if windows is None else f" by windows of {windows}"
         said.append(f"method: {name}{by}, because {why} (others: attar methods --for)")
+    if both.examples.features is not None:
+        made, parts = _by_parts(made, both.examples)
+        said += [parts] if parts else []
     if background and any(hasattr(each, "background") or hasattr(each, "baseline") for each in made.values()):
         said.append(background)
     if seed is not None and not any(hasattr(method, "seed") for method in made.values()):
@@ -207,6 +269,20 @@ def explain(
         for name, method in made.items()
     }
     return Explained(opened=both, methods=made, found=found, said=tuple(said))
+
+
+def _by_parts(made: Mapping[str, Method], examples: Examples) -> tuple[dict[str, Method], str]:
+    """Methods that take features away, told to take the parts that a person would name, where they were not told."""
+    told = {name: each for name, each in made.items() if getattr(each, "by", 0) is None}
+    if not told:
+        return dict(made), ""
+    parts = examples.features
+    taken: dict[str, Method] = {name: replace(each, by=parts) for name, each in told.items()}  # type: ignore[type-var]
+    return {**made, **taken}, f"parts: {parts!r}"
+
+
+def _is_pretrained(question: Question) -> bool:
+    return str(question.model) in MODELS
 
 
 def usual(model: Any, target: Target) -> tuple[str, str]:
@@ -303,13 +379,17 @@ def _asked(model: Any, inputs: Inputs, size: int | None) -> Tensor:
 
 
 def _target_said(target: Target, both: Opened) -> str:
+    names = () if both.pretrained is None else both.pretrained.outputs
+    if isinstance(target, Logit) and isinstance(target.index, int) and target.index < len(names):
+        return f"output {target.index}, {names[target.index]}"
     if not isinstance(target, Predicted) or both.outputs.ndim != 2:
         return repr(target)
     if both.outputs.shape[1] == 1:
         return "the only output"
     predicted = both.outputs.argmax(1)
     if len(predicted.unique()) == 1:
-        return f"output {int(predicted[0])}, which is predicted"
+        name = f", {names[int(predicted[0])]}" if names else ""
+        return f"output {int(predicted[0])}{name}, which is predicted"
     return "for each example the output that is predicted for it"
 
 

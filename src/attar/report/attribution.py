@@ -23,7 +23,9 @@ from attar.core.show_html import HeatMaps, as_html, heat_maps
 from attar.core.surface import GREY, INK, STYLE
 from attar.core.svg import png
 from attar.experiments.explain import Explained
+from attar.report.pictures import files, panel
 
+_OF_DOMAINS: dict[str, str] = {}  # endings that one domain writes, and what they need
 _DRAWN = 4  # examples in a picture
 _BARS = 12  # parts that are drawn as bars
 _LISTED = 10_000  # parts of one example in JSON
@@ -43,16 +45,26 @@ def terminal(explained: Explained) -> str:
 
 
 def written(explained: Explained, path: Path) -> str | bytes:
-    """The contents of a file of the kind that the name of `path` ends in."""
-    return WRITERS[suffix(path)](explained)
+    """The contents of a file of the kind that the name of `path` ends in. Raises `InputError` for a kind that only
+    another domain writes, and for several methods where one file holds one."""
+    ending = suffix(path)
+    if ending in WRITERS:
+        return WRITERS[ending](explained)
+    examples = explained.opened.examples
+    if ending not in (kinds := files(examples)):
+        raise InputError(f"cannot write {path}: {_OF_DOMAINS[ending]}")
+    if len(explained.found) > 1:
+        raise InputError(f"{path} can hold one attribution; name one method")
+    return kinds[ending](examples, next(iter(explained.found.values())))
 
 
 def suffix(path: Path) -> str:
     """The ending of a file that can be written. Raises `InputError` for another."""
-    ending = path.suffix.lower()
-    if ending not in WRITERS:
-        raise InputError(f"cannot write {path}: expected a name that ends in {', '.join(WRITERS)}")
-    return ending
+    name = path.name.lower()
+    for ending in (*_OF_DOMAINS, *WRITERS):
+        if name.endswith(ending):
+            return ending
+    raise InputError(f"cannot write {path}: expected a name that ends in {', '.join((*WRITERS, *_OF_DOMAINS))}")
 
 
 # --- pictures ---
@@ -106,6 +118,10 @@ def _title(name: str, found: Attribution, example: int, names: Sequence[str]) ->
 
 def _drawing(name: str, explained: Explained) -> Callable[[Any, int], None]:
     """How one example of this answer is drawn: as a map, as a signal, or as bars."""
+    domain = panel(explained.opened.examples)
+    if domain is not None:
+        examples, found = explained.opened.examples, explained.found[name]
+        return lambda axes, example: domain(axes, examples, found, example)
     found, inputs, seen = explained.found[name], explained.opened.examples.inputs, explained.opened.examples.seen
     by = getattr(explained.methods[name], "by", None)
     if by is not None and isinstance(inputs, Tensors) and inputs.values.ndim == 4:
@@ -213,7 +229,7 @@ def page(explained: Explained) -> str:
     )
     said = "".join(f"<li>{escape(line)}</li>" for line in explained.said)
     answers = "".join(as_html(found, names=opened.examples.names) for found in explained.found.values())
-    title = f"{opened.question.model.name} about {opened.question.input.name}"
+    title = f"{opened.question.model.name} about {opened.question.about}"
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'

@@ -1,9 +1,11 @@
 """Which drawing belongs to which domain; only that of the record's own is imported."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Protocol, cast
 
+from attar.core.attribution import Attribution
+from attar.core.examples import Examples
 from attar.core.heat import Legend
 
 DRAWN = {
@@ -16,6 +18,9 @@ DRAWN = {
     "rows": "attar.domains.raw_tables.draw",
     "texts": "attar.domains.text.draw",
 }
+# Domains whose examples out of files are drawn by them: `panel(axes, examples, found, example)` in that module, and
+# `FILES`, what else an attribution can be written as there, by the ending of the name.
+OF_FILES: dict[str, str] = {}
 STRONGEST = 3  # parts that a screen reader is told by name
 
 
@@ -40,6 +45,22 @@ class Drawing(Protocol):
 def drawing(domain: str) -> Drawing | None:
     """None for a domain that nobody draws."""
     return cast(Drawing, import_module(DRAWN[domain])) if domain in DRAWN else None
+
+
+class Panel(Protocol):
+    """Draws one example and its attribution on axes of matplotlib."""
+
+    def __call__(self, axes: Any, examples: Examples, found: Attribution, example: int) -> None: ...
+
+
+def panel(examples: Examples) -> Panel | None:
+    """How examples out of a file are drawn; None where their domain leaves that to their shape."""
+    return import_module(OF_FILES[examples.domain]).panel if examples.domain in OF_FILES else None
+
+
+def files(examples: Examples) -> Mapping[str, Callable[[Examples, Attribution], bytes]]:
+    """What else an attribution of these examples can be written as, by the ending of the file's name."""
+    return import_module(OF_FILES[examples.domain]).FILES if examples.domain in OF_FILES else {}
 
 
 def strongest(drawn: Drawing, example: Any, values: Sequence[float | None]) -> list[tuple[str, float]]:

@@ -14,10 +14,12 @@ from torch import Tensor
 
 from attar.adapters.raw_tables import raw_table, raw_values
 from attar.core.errors import InputError
+from attar.core.examples import Examples
 from attar.core.files import PICKLES, first_bytes
-from attar.core.inputs import Inputs, Named, Tensors
+from attar.core.inputs import Named, Tensors
 from attar.core.note import counted, listed
 from attar.core.tables import Table, read_table
+from attar.domains.images.read import Picture, read_picture
 
 SUFFIXES = (".png", ".jpg", ".csv", ".tsv", ".parquet", ".npy", ".npz", ".safetensors", ".pt")
 _MOST = 1000  # examples of one file that are explained at once
@@ -54,23 +56,6 @@ class Reading:
 _OF_PICTURES = ("size", "scale", "mean", "std", "grey", "channels_last")
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Examples:
-    """Examples out of a file: `names` are what to call them, `said` what was done to read them.
-
-    `seen` is what a person sees of pictures: `Float[ndarray, "batch height width 3"]`, from 0 to 1. `others` are the
-    other rows of a table of raw columns, or all of them where no one row was asked for: what a background is made of.
-    `labels` are the right answers, where a column of them was named.
-    """
-
-    inputs: Inputs
-    names: tuple[str, ...]
-    said: str
-    seen: np.ndarray | None = None
-    others: Tensors | None = None
-    labels: tuple[Any, ...] | None = None
-
-
 def read_examples(
     path: str | Path,
     reading: Reading,
@@ -90,7 +75,8 @@ def read_examples(
         raise InputError(f"{path} is a Python pickle. Opening one can run code, so attar never does: save .npy or CSV")
     if start.startswith((b"\x89PNG", b"\xff\xd8\xff")):
         reading.refuse(path, "a picture", "columns", "row", "label")
-        return _picture(path, reading, dtype)
+        look = {name: getattr(reading, name) for name in _OF_PICTURES}
+        return read_picture(path, Picture(**look), dtype)
     arrays = _arrays(path, start)
     if arrays is not None:
         reading.refuse(path, "a file of arrays", "columns", "label", *_OF_PICTURES)
@@ -98,71 +84,6 @@ def read_examples(
     reading.refuse(path, "a table", *_OF_PICTURES)
     table = read_table(path)
     return _of_raw_columns(table, reading, known) if frames else _of_table(table, reading, dtype, known)
-
-
-# --- pictures ---
-
-
-def _picture(path: Path, reading: Reading, dtype: torch.dtype | None) -> Examples:
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as file:
-            picture = ImageOps.exif_transpose(file)
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError) as problem:
-        raise InputError(f"{path} is a picture that is damaged or cut short: copy or download it again") from problem
-    if picture.mode.startswith(("I", "F")):
-        raise InputError(
-            f"{path} has more than 8 bits for a channel, which would be cut off: save it as .npy of floats"
-        )
-    said = [f"{picture.height} x {picture.width} pixels"]
-    if "A" in picture.getbands() or "transparency" in picture.info:
-        clear = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
-        said.append("laid on white where it is transparent")
-    picture = picture.convert("L" if reading.grey else "RGB")
-    said += ["grey"] if reading.grey else []
-    if reading.size is not None:
-        picture, how = _resized(picture, reading.size)
-        said.append(how)
-    pixels = np.asarray(picture, dtype=np.float64)
-    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    scale = 255.0 if reading.scale is None else reading.scale
-    values = pixels / scale
-    said += [f"divided by {scale:g}"] if scale != 1 else []
-    for name, numbers in (("mean", reading.mean), ("std", reading.std)):
-        if numbers is not None and len(numbers) not in (1, pixels.shape[2]):
-            raise InputError(f"--{name} gives {len(numbers)} numbers for {pixels.shape[2]} channels; give one for each")
-    if reading.mean is not None:
-        values = values - np.array(reading.mean)
-        said.append(f"less the mean {_spelt(reading.mean)}")
-    if reading.std is not None:
-        values = values / np.array(reading.std)
-        said.append(f"over the deviation {_spelt(reading.std)}")
-    if not reading.channels_last:
-        values = values.transpose(2, 0, 1)
-    tensor = torch.from_numpy(np.ascontiguousarray(values))[None].to(dtype or torch.float32)
-    seen = np.broadcast_to(pixels / 255, (*pixels.shape[:2], 3))[None]
-    return Examples(inputs=Tensors(tensor), names=(path.name,), said=", ".join(said), seen=seen)
-
-
-def _resized(picture: Any, size: tuple[int, ...]) -> tuple[Any, str]:
-    from PIL import Image
-
-    height, width = size if len(size) == 2 else size * 2
-    if len(size) == 2:
-        return picture.resize((width, height), Image.Resampling.BILINEAR), f"resized to {height} x {width}"
-    shorter = min(picture.size)
-    tall, wide = round(picture.height * height / shorter), round(picture.width * width / shorter)
-    resized = picture.resize((wide, tall), Image.Resampling.BILINEAR)
-    left, top = (wide - width) // 2, (tall - height) // 2
-    return resized.crop((left, top, left + width, top + height)), (
-        f"resized to {tall} x {wide}, the middle {height} x {width} cut out"
-    )
-
-
-def _spelt(numbers: Sequence[float]) -> str:
-    return ", ".join(f"{number:g}" for number in numbers)
 
 
 # --- arrays ---
