@@ -7,6 +7,7 @@
 A number with decimals may differ by one in its last place, and … stands for anything. Other languages (sh, csv) are
 only shown. `<!-- skip: next -->` leaves the next block out; `<!--- invisible-code-block: python … -->` is run and not
 shown: it draws the page's figure with the names in `figures.py`. One item to a page, so that pages run side by side.
+`<!--- needs: spliceai -->` skips a page where that model of `attar models`, or that package, is not installed.
 `ATTAR_DOCS=write python -m pytest docs README.md` writes into the pages what their blocks print now.
 """
 
@@ -31,6 +32,7 @@ from sybil.parsers.markdown import CodeBlockParser, SkipParser
 DOCS = Path(__file__).parent
 REMEDY = "If the new output is right, write it into the page: ATTAR_DOCS=write python -m pytest docs README.md"
 _DECIMAL = re.compile(r"([-−+]?\d+\.\d+)")
+_NEEDS = re.compile(r"<!--- needs: (\S+) -->")
 _PRINTED, _STATUS, _REWRITTEN = "__printed__", "__status__", "__rewritten__"
 
 
@@ -138,6 +140,7 @@ class PageItem(pytest.Item):
     def runtest(self) -> None:
         import torch
 
+        self._skip_without_models()
         threads = torch.get_num_threads()
         torch.set_num_threads(1)  # pages run side by side
         document = Document.parse(str(self.path), *PARSERS)
@@ -155,6 +158,15 @@ class PageItem(pytest.Item):
             text = text[:start] + new + text[end:]
         if text != document.text:
             self.path.write_text(text, encoding="utf-8")
+
+    def _skip_without_models(self) -> None:
+        from attar.pretrained import MODELS
+        from attar.pretrained.files import version
+
+        for name in _NEEDS.findall(self.path.read_text(encoding="utf-8")):
+            packages = MODELS[name].packages if name in MODELS else (name,)
+            if missing := [package for package in packages if version(package) is None]:
+                pytest.skip(f"{', '.join(missing)} is not installed (make models)")
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, Differs):
