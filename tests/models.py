@@ -96,10 +96,13 @@ def every_thrifty_method() -> dict[str, Method]:
 
 # For arrays with positions, (batch, channels, *positions), and no others, whatever the model offers.
 ON_POSITIONS = {"blur-integrated-gradients"}
+ON_LETTERS = {"in-silico-mutagenesis"}  # for letters as ones and zeros
 
 
 def takes(name: str, inputs: Inputs) -> bool:
     """Whether the method is for inputs of this shape."""
+    if name in ON_LETTERS:
+        return isinstance(inputs, Tensors) and bool(((inputs.values == 0) | (inputs.values == 1)).all())
     return name not in ON_POSITIONS or all(array.ndim > 2 for array in inputs.parts.values())
 
 
@@ -116,6 +119,12 @@ def table(rows: int = 6, seed: int = 0) -> Tensor:
 
 def images(count: int = 4) -> Tensor:
     return numbers(count, 2, 5, 4, seed=1)
+
+
+def letters() -> Tensor:
+    """Sequences of six letters as ones and zeros, (batch, 4, 6); one has two that are unread."""
+    rows = ["ACGTTA", "GGCATC", "TNACNG", "CCCCCC"]
+    return torch.tensor([[[float(letter == base) for letter in row] for base in "ACGT"] for row in rows]).double()
 
 
 def sparse() -> SparseRows:
@@ -299,6 +308,10 @@ def _volume() -> nn.Module:
     return nn.Sequential(nn.Conv3d(1, 2, 2), nn.SiLU(), nn.AvgPool3d((2, 1, 1)), nn.Flatten(), nn.Linear(12, 3))
 
 
+def _of_letters() -> nn.Module:
+    return nn.Sequential(nn.Conv1d(4, 3, 3, padding=1), nn.SiLU(), nn.Flatten(), nn.Linear(3 * 6, 2))
+
+
 def _two_in_order() -> Named:
     return Named({"input 0": table(4, seed=13), "input 1": numbers(4, 2, seed=14)}, in_order=True)
 
@@ -411,6 +424,7 @@ MODELS: dict[str, Callable[[torch.dtype], Case]] = {
     "pipeline-on-a-frame": lambda d: Case(deepcopy(_pipeline_on_a_frame()), in_dtype(Tensors.of_frame(frame()), d)),
     "waveform": lambda d: _module_case(seeded(Waveform, d), Tensors(numbers(4, 1, 16, seed=9)), d),
     "volume": lambda d: _module_case(seeded(_volume, d), Tensors(numbers(4, 1, 3, 4, 3, seed=10)), d),
+    "letters": lambda d: _module_case(seeded(_of_letters, d), Tensors(letters()), d),
     "transformer": lambda d: _module_case(seeded(Transformer, d), Tensors(numbers(4, 3, 4, seed=11)), d),
     "lstm": lambda d: _module_case(seeded(Recurrent, d), Tensors(numbers(4, 4, 3, seed=12)), d),
     "picture-and-words": lambda d: _module_case(seeded(PictureAndWords, d), picture_and_words(), d),

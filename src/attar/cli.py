@@ -263,6 +263,11 @@ _Grey = Annotated[bool, typer.Option("--grey", help="A picture in one channel.")
 _ChannelsLast = Annotated[bool, typer.Option("--channels-last", help="A picture as height, width, channels.")]
 _Columns = Annotated[str | None, typer.Option(help="Columns of a table that the model takes, in its order.")]
 _Label = Annotated[str | None, typer.Option(help="Column of the right answers, for methods that explain a loss.")]
+_Variant = Annotated[
+    list[str] | None, typer.Option(help="Of a sequence, as g.123A>G, g.5_7del or 'chr11 123 A G'; repeat it.")
+]
+_Variants = Annotated[Path | None, typer.Option(help="A VCF file of variants of a sequence.")]
+_Strand = Annotated[str, typer.Option(help="Of a sequence: + as given, - for the other one.")]
 _Row = Annotated[int | None, typer.Option(help="One row: the line of a text table (header: 1), else from 1.")]
 
 
@@ -308,6 +313,9 @@ def explain(
     columns: _Columns = None,
     row: _Row = None,
     label: _Label = None,
+    variant: _Variant = None,
+    variants: _Variants = None,
+    strand: _Strand = "+",
 ) -> None:
     """Which parts of an input made a model say what it said, and how far off the answer may be."""
     names = None if method is None else _listed(method)
@@ -322,6 +330,7 @@ def explain(
     question = _question(
         model, asked, module, arguments, trust, layers, channels, output_name, size, scale, mean, std, grey,
         channels_last, columns, row, at=at, batch_size=batch_size, label=label,
+        read_with=_of_sequences(variant, variants, strand),
     )  # fmt: skip
     with _waiting():
         explained = answer(question, target, names, option or (), seed)
@@ -402,6 +411,7 @@ def _question(
     at: str | None = None,
     batch_size: int | None = None,
     label: str | None = None,
+    read_with: dict[str, Any] | None = None,
 ) -> "Question":
     from attar.experiments.asked import json_of, numbers_of, size_of
     from attar.experiments.explain import Question
@@ -430,7 +440,14 @@ def _question(
         at=at,
         output=output_name,
         batch_size=batch_size,
+        read_with=read_with or {},
     )
+
+
+def _of_sequences(variant: list[str] | None, variants: Path | None, strand: str) -> dict[str, Any]:
+    """What was said about a sequence; nothing where nothing was."""
+    said: dict[str, Any] = {"variants": tuple(variant or ()), "vcf": variants, "strand": strand}
+    return {} if not variant and variants is None and strand == "+" else said
 
 
 def _check_out(out: Path, methods: tuple[str, ...] | None) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from attar.core.baseline import Rows
 from attar.core.errors import InputError
 from attar.core.features import Features
 from attar.core.inputs import Inputs, Tensors
@@ -20,8 +21,9 @@ class Examples:
     that domain knows it. `features` are the parts that a person would name (superpixels, words, windows of a signal),
     for methods that take parts away. `seen` is what a person sees of pictures:
     `Float[ndarray, "batch height width 3"]`, from 0 to 1. `others` are the other rows of a table of raw columns, or all
-    of them where no one row was asked for: what a background is made of. `labels` are the right answers, where a column
-    of them was named.
+    of them where no one row was asked for: what a background is made of. `background` makes one for a
+    single example, where the domain knows what absence looks like (shuffles of a sequence). `labels` are the right
+    answers, where a column of them was named.
     """
 
     inputs: Inputs
@@ -33,6 +35,7 @@ class Examples:
     seen: np.ndarray | None = None
     others: Tensors | None = None
     labels: tuple[Any, ...] | None = None
+    background: Callable[[Inputs], Rows] | None = None
 
     def only(self, number: int) -> Self:
         """One example, counted from 1. Raises `InputError` where there are not so many."""
@@ -46,4 +49,5 @@ class Examples:
             raw=self.raw[place],
             seen=None if self.seen is None else self.seen[place],
             labels=None if self.labels is None else self.labels[place],
+            features=getattr(self.features, "only", lambda _: self.features)(number),
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from attar.core import watch
@@ -44,6 +44,21 @@ class Activation:
 
     values: Parts
     gradient: Parts
+
+
+@runtime_checkable
+class Exchanging(Predictor, Protocol):
+    """Answers about examples with one letter exchanged, at less than the cost of whole copies."""
+
+    def exchanged(
+        self,
+        inputs: Inputs,
+        owner: Int[Tensor, " changes"],
+        place: Int[Tensor, " changes"],
+        other: Int[Tensor, " changes"],
+    ) -> Float[Tensor, "changes *outputs"]:
+        """One row of outputs for each change: example `owner` with letter `other` alone at position `place`."""
+        ...
 
 
 @runtime_checkable
@@ -254,6 +269,10 @@ class Chunked:
             return self.model.propagate_each(chunk, asked, rules, None if start is None else start.take(index))
 
         return [together(of_target) for of_target in zip(*self._asked(inputs, ask), strict=True)]
+
+    def exchanged(self, inputs: Inputs, owner: Tensor, place: Tensor, other: Tensor) -> Tensor:
+        watch.asked(len(owner))
+        return self.model.exchanged(inputs, owner, place, other)
 
     @property
     def layers(self) -> tuple[str, ...]:

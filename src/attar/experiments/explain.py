@@ -16,8 +16,8 @@ from attar.adapters import adapt
 from attar.adapters.function import Function
 from attar.adapters.saved import Saved, open_model
 from attar.adapters.torch import TorchModel
-from attar.core.attribution import Attribution
-from attar.core.baseline import Rows
+from attar.core.attribution import Attribution, chained
+from attar.core.baseline import Rows, Zeros
 from attar.core.errors import AttarError, InputError
 from attar.core.examples import Examples
 from attar.core.inputs import Inputs, Tensors
@@ -29,7 +29,7 @@ from attar.experiments.asked import methods_of, target_of
 from attar.experiments.named import named_object
 from attar.experiments.reading import Reading, read_examples
 from attar.methods import METHODS, OF_LOSS, OVER_ROWS
-from attar.pretrained import MODELS, load
+from attar.pretrained import MODELS, is_named, load
 from attar.pretrained.card import Pretrained
 from attar.verb import attribute, beyond
 
@@ -52,7 +52,8 @@ _OTHERWISE = ("occlusion", "the model can only be asked")
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """A model (a file, an object, or one of `attar models` by name), what it is asked about (a file; of a model of text
-    the text itself), and how to open them; `explain` and `fitting` answer it."""
+    the text itself), and how to open them; `explain` and `fitting` answer it. `read_with` is what the reader of its
+    domain is told: the strand of a sequence and its variants."""
 
     model: Path
     input: Path | str
@@ -65,6 +66,7 @@ class Question:
     at: str | None = None
     output: str | None = None
     batch_size: int | None = None
+    read_with: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def about(self) -> str:
@@ -113,10 +115,11 @@ class Fit:
     reason: str | None = None
 
 
-def opened(question: Question) -> Opened:
-    """Open both files and ask the model once. Raises `InputError` where it does not take these inputs."""
+def opened(question: Question, target: Target | str = "predicted") -> Opened:
+    """Open both files and ask the model once; of a pretrained model keep what the target depends on. Raises
+    `InputError` where it does not take these inputs."""
     if _is_pretrained(question):
-        return _opened_pretrained(question)
+        return _opened_pretrained(question, target)
     question = replace(question, input=Path(question.input))
     saved = _model(question)
     estimator = getattr(saved.model, "estimator", None)
@@ -134,17 +137,24 @@ def opened(question: Question) -> Opened:
     return Opened(question=question, model=saved.model, examples=examples, outputs=outputs, said=said)
 
 
-def _opened_pretrained(question: Question) -> Opened:
+def _opened_pretrained(question: Question, target: Target | str) -> Opened:
     name = str(question.model)
     if question.reading != Reading(row=question.reading.row) or question.module or question.arguments:
         raise InputError(f"{name} reads its input itself: leave out the options of pictures, tables and weights")
+    of = MODELS[name.partition(":")[0]].domain
+    if question.read_with and of != "sequences":
+        raise InputError(f"--variant, --variants and --strand are about sequences, and {name} is about {of}")
     known = load(name)
-    examples = known.read(question.input)
+    examples = known.read(question.input, **question.read_with)
     if question.reading.row is not None:
         examples = examples.only(question.reading.row)
+    if known.around is not None and isinstance(target, str):
+        examples = known.around(target, examples)
     outputs = _asked(known.model, examples.inputs, question.batch_size)
-    said = [f"model: {name}, {MODELS[name].what}", f"input: {question.about}, {examples.said}"]
-    if known.outputs and outputs.ndim == 2:
+    said = [f"model: {known.name}, {MODELS[known.name].what}", f"input: {question.about}, {examples.said}"]
+    if known.remarks is not None:
+        said += known.remarks(examples, outputs)
+    elif known.outputs and outputs.ndim == 2:
         said.append(f"it says: {_leading(known, outputs[0])}")
     return Opened(
         question=question,
@@ -235,7 +245,7 @@ def explain(
     # Once before anything is opened, so that a wrong option costs no waiting.
     made = None if methods is None else methods_of(methods, options, seed, known, (0.0,) if scored else None)
     target = target_of(asked_target) if isinstance(asked_target, str) and not _is_pretrained(question) else asked_target
-    both = opened(question)
+    both = opened(question, asked_target)
     said = list(both.said)
     if isinstance(target, str):
         known = both.pretrained.target(target, both.examples) if both.pretrained is not None else None
@@ -262,13 +272,25 @@ def explain(
     if len(scored) < len(made):
         said.append(f"target: {_target_said(target, both)}")
     asked = {n: None if of_loss(each) and isinstance(target, Predicted) else target for n, each in made.items()}
-    found = {
-        name: attribute(
-            both.model, both.examples.inputs, method, asked[name], at=question.at, batch_size=question.batch_size
-        )
-        for name, method in made.items()
-    }
+    found = {name: _attributed(both, method, asked[name]) for name, method in made.items()}
     return Explained(opened=both, methods=made, found=found, said=tuple(said))
+
+
+def _attributed(both: Opened, method: Method, target: Target | None) -> Attribution:
+    """By one method; example by example where the model is narrowed to what its target asks, or has its background."""
+    question, examples, known = both.question, both.examples, both.pretrained
+    narrowed = None if known is None or question.at is not None else known.narrowed
+    if narrowed is None or target is None:
+        return attribute(both.model, examples.inputs, method, target, at=question.at, batch_size=question.batch_size)
+    found = []
+    for k in range(len(examples.names)):
+        index = torch.tensor([k], device=examples.inputs.device)
+        one, mine = examples.only(k + 1), target.take(index)
+        made = replace(method, by=one.features) if getattr(method, "by", 0) is examples.features else method
+        if one.background is not None and getattr(made, "background", 0) == Zeros():
+            made = replace(made, background=one.background(one.inputs))
+        found.append(attribute(narrowed(mine), one.inputs, made, mine, batch_size=question.batch_size))
+    return replace(chained(found), target=repr(target))
 
 
 def _by_parts(made: Mapping[str, Method], examples: Examples) -> tuple[dict[str, Method], str]:
@@ -282,7 +304,7 @@ def _by_parts(made: Mapping[str, Method], examples: Examples) -> tuple[dict[str,
 
 
 def _is_pretrained(question: Question) -> bool:
-    return str(question.model) in MODELS
+    return is_named(str(question.model))
 
 
 def usual(model: Any, target: Target) -> tuple[str, str]:

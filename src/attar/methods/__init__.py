@@ -26,6 +26,7 @@ METHODS: dict[str, str] = {
     "attention-weights": "attar.methods.attention_weights:AttentionWeights",
     "shapley": "attar.methods.shapley:Shapley",
     "occlusion": "attar.methods.occlusion:Occlusion",
+    "in-silico-mutagenesis": "attar.methods.mutagenesis:InSilicoMutagenesis",
     "lime": "attar.methods.lime:Lime",
     "rise": "attar.methods.rise:Rise",
     "anchors": "attar.methods.anchors:Anchors",

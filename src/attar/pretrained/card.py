@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from attar.core.errors import InputError
 from attar.core.examples import Examples
 from attar.core.note import listed
@@ -19,7 +21,10 @@ class Pretrained:
 
     What it does to an input first (scales, means) is part of `model`, so that values are those of what was read.
     `outputs` are the names of its outputs, where they have any. `read` turns a file, or for text a sentence, into
-    `Examples`; `named_target` turns words about an output into a `Target`, where outputs have more than names.
+    `Examples`; `named_target` turns words about an output into a `Target`, where outputs have more than names. `around`
+    keeps of examples what the output that the words name depends on, where they hold much more.
+    `narrowed` is the model that answers what a target asks of one example, where that costs less than all its answers;
+    `remarks` are what to say of the answers themselves.
     """
 
     name: str
@@ -28,6 +33,9 @@ class Pretrained:
     outputs: tuple[str, ...] = ()
     said: str = ""
     named_target: Callable[[str, Examples], Target | None] | None = None
+    around: Callable[[str, Examples], Examples] | None = None
+    narrowed: Callable[[Target], Any] | None = None
+    remarks: Callable[[Examples, Tensor], Sequence[str]] | None = None
 
     def target(self, text: str, examples: Examples) -> Target | None:
         """The target that `text` names, of these examples; None where it is no name of an output.
@@ -54,7 +62,11 @@ def _named(text: str, outputs: Sequence[str]) -> Target | None:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What is known of a model before it is opened. `loader` is where it is opened; `packages` is what it comes in."""
+    """What is known of a model before it is opened. `loader` is where it is opened; `packages` is what it comes in.
+
+    Where no package carries the weights, `place` says what the user's folder of them holds, which follows the name:
+    `NAME:FOLDER`.
+    """
 
     domain: str
     what: str
@@ -63,6 +75,7 @@ class Card:
     licence: str
     source: str
     extra: str | None = None
+    place: str | None = None
 
     @property
     def missing(self) -> tuple[str, ...]:

@@ -23,9 +23,12 @@ from attar.core.show_html import HeatMaps, as_html, heat_maps
 from attar.core.surface import GREY, INK, STYLE
 from attar.core.svg import png
 from attar.experiments.explain import Explained
-from attar.report.pictures import files, panel
+from attar.report.pictures import files, named, panel
 
-_OF_DOMAINS: dict[str, str] = {}  # endings that one domain writes, and what they need
+_OF_DOMAINS: dict[str, str] = {  # endings that one domain writes, and what they need
+    ".nii.gz": "only what is said of a volume, read from a NIfTI file, lies on voxels",
+    ".nii": "only what is said of a volume, read from a NIfTI file, lies on voxels",
+}
 _DRAWN = 4  # examples in a picture
 _BARS = 12  # parts that are drawn as bars
 _LISTED = 10_000  # parts of one example in JSON
@@ -36,9 +39,10 @@ _DPI = 150
 
 def terminal(explained: Explained) -> str:
     """What was opened, how, and a short table for each method; of a loss, what each column is worth over all rows."""
-    names = explained.opened.examples.names
+    examples = explained.opened.examples
+    names = examples.names
     tables = [
-        str(found.importance()) if found.loss and len(found) > 1 else as_text(found, names=names)
+        str(found.importance()) if found.loss and len(found) > 1 else as_text(named(examples, found), names=names)
         for found in explained.found.values()
     ]
     return "\n\n".join(["\n".join(explained.said), *tables])

@@ -20,7 +20,10 @@ DRAWN = {
 }
 # Domains whose examples out of files are drawn by them: `panel(axes, examples, found, example)` in that module, and
 # `FILES`, what else an attribution can be written as there, by the ending of the name.
-OF_FILES: dict[str, str] = {}
+OF_FILES: dict[str, str] = {
+    "sequences": "attar.domains.sequences.logo",
+    "volumes": "attar.domains.volumes.planes",
+}
 STRONGEST = 3  # parts that a screen reader is told by name
 
 
@@ -56,6 +59,12 @@ class Panel(Protocol):
 def panel(examples: Examples) -> Panel | None:
     """How examples out of a file are drawn; None where their domain leaves that to their shape."""
     return import_module(OF_FILES[examples.domain]).panel if examples.domain in OF_FILES else None
+
+
+def named(examples: Examples, found: Attribution) -> Attribution:
+    """The same answer by the parts that the domain names, where it names any for a list in a terminal."""
+    module = import_module(OF_FILES[examples.domain]) if examples.domain in OF_FILES else None
+    return module.named(examples, found) if hasattr(module, "named") else found
 
 
 def files(examples: Examples) -> Mapping[str, Callable[[Examples, Attribution], bytes]]:
