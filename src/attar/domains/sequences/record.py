@@ -17,7 +17,7 @@ _COMPLEMENT = str.maketrans("ACGTN", "TGCAN")
 _SHOWN = 12  # letters of an allele that a message quotes
 _HGVS = re.compile(
     r"(?:(?P<name>[^\s:]+):)?g\.(?P<first>\d+)(?:_(?P<last>\d+))?"
-    r"(?:(?P<ref>[A-Za-z])>(?P<alt>[A-Za-z])|del(?P<gone>[A-Za-z]*)(?:ins(?P<instead>[A-Za-z]+))?|ins(?P<added>[A-Za-z]+)"
+    r"(?:(?P<ref>[A-Za-z])>(?P<alt>[A-Za-z])|del(?P<gone>[ACGTNacgtn]*)(?:ins(?P<instead>[A-Za-z]+))?|ins(?P<added>[A-Za-z]+)"
     r"|(?P<dup>dup)[A-Za-z]*)"
 )
 _HOW = "write g.123A>G, g.5del, g.5_7del, g.5_6insTT, g.5delinsAC or g.5_7dup, or four words: chr11 123 A G"
