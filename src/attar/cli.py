@@ -268,6 +268,9 @@ _Variant = Annotated[
 ]
 _Variants = Annotated[Path | None, typer.Option(help="A VCF file of variants of a sequence.")]
 _Strand = Annotated[str, typer.Option(help="Of a sequence: + as given, - for the other one.")]
+_Resample = Annotated[bool, typer.Option("--resample", help="Bring a signal to the rate that the model takes.")]
+_Rate = Annotated[float | None, typer.Option(help="Samples per second of a signal in a table without times.")]
+_Signal = Annotated[str | None, typer.Option(help="The column of a table or channel of EDF that holds the signal.")]
 _Row = Annotated[int | None, typer.Option(help="One row: the line of a text table (header: 1), else from 1.")]
 
 
@@ -316,6 +319,9 @@ def explain(
     variant: _Variant = None,
     variants: _Variants = None,
     strand: _Strand = "+",
+    resample: _Resample = False,
+    rate: _Rate = None,
+    signal: _Signal = None,
 ) -> None:
     """Which parts of an input made a model say what it said, and how far off the answer may be."""
     names = None if method is None else _listed(method)
@@ -330,7 +336,7 @@ def explain(
     question = _question(
         model, asked, module, arguments, trust, layers, channels, output_name, size, scale, mean, std, grey,
         channels_last, columns, row, at=at, batch_size=batch_size, label=label,
-        read_with=_of_sequences(variant, variants, strand),
+        read_with=_of_sequences(variant, variants, strand) | _of_waveforms(resample, rate, signal),
     )  # fmt: skip
     with _waiting():
         explained = answer(question, target, names, option or (), seed)
@@ -448,6 +454,12 @@ def _of_sequences(variant: list[str] | None, variants: Path | None, strand: str)
     """What was said about a sequence; nothing where nothing was."""
     said: dict[str, Any] = {"variants": tuple(variant or ()), "vcf": variants, "strand": strand}
     return {} if not variant and variants is None and strand == "+" else said
+
+
+def _of_waveforms(resample: bool, rate: float | None, signal: str | None) -> dict[str, Any]:
+    """What was said about a signal; nothing where nothing was."""
+    said: dict[str, Any] = {"resample": resample, "rate": rate, "column": signal}
+    return said if any(said.values()) else {}
 
 
 def _check_out(out: Path, methods: tuple[str, ...] | None) -> None:

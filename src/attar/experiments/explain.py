@@ -37,6 +37,10 @@ _ONE_BY_ONE, _CUTS, _CHANNELS = 1024, 14, 4  # entries, windows along an axis, a
 _BACKGROUND = 100  # rows of a table that stand for absence
 _TOGETHER = 64  # examples in one call of the model
 _SAID = 3  # classes that a model is quoted with
+_OF_READERS = (  # what only readers of one domain are told
+    ("strand", "sequences", "--variant, --variants and --strand"),
+    ("resample", "waveforms", "--resample, --rate and --signal"),
+)
 _TRIED, _SECONDS = 2000, 2.0  # evaluations, and how long, that one method may be tried for to see what it costs
 
 # What is asked where no method is named: the first that fits the model, and why.
@@ -53,7 +57,7 @@ _OTHERWISE = ("occlusion", "the model can only be asked")
 class Question:
     """A model (a file, an object, or one of `attar models` by name), what it is asked about (a file; of a model of text
     the text itself), and how to open them; `explain` and `fitting` answer it. `read_with` is what the reader of its
-    domain is told: the strand of a sequence and its variants."""
+    domain is told: the strand of a sequence and its variants, the rate of a signal."""
 
     model: Path
     input: Path | str
@@ -120,6 +124,9 @@ def opened(question: Question, target: Target | str = "predicted") -> Opened:
     `InputError` where it does not take these inputs."""
     if _is_pretrained(question):
         return _opened_pretrained(question, target)
+    for option, _, words in _OF_READERS:
+        if option in question.read_with:
+            raise InputError(f"{words} are for models of `attar models`: read the file in Python, or leave them out")
     question = replace(question, input=Path(question.input))
     saved = _model(question)
     estimator = getattr(saved.model, "estimator", None)
@@ -142,8 +149,9 @@ def _opened_pretrained(question: Question, target: Target | str) -> Opened:
     if question.reading != Reading(row=question.reading.row) or question.module or question.arguments:
         raise InputError(f"{name} reads its input itself: leave out the options of pictures, tables and weights")
     of = MODELS[name.partition(":")[0]].domain
-    if question.read_with and of != "sequences":
-        raise InputError(f"--variant, --variants and --strand are about sequences, and {name} is about {of}")
+    for option, domain, words in _OF_READERS:
+        if option in question.read_with and of != domain:
+            raise InputError(f"{words} are about {domain}, and {name} is about {of}")
     known = load(name)
     examples = known.read(question.input, **question.read_with)
     if question.reading.row is not None:

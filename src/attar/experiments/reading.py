@@ -1,4 +1,4 @@
-"""Files that hold examples: a picture, arrays, a table → what a model is asked about."""
+"""Files that hold examples: a picture, arrays, a signal, a volume, a table → what a model is asked about."""
 
 import io
 import math
@@ -20,8 +20,11 @@ from attar.core.inputs import Named, Tensors
 from attar.core.note import counted, listed
 from attar.core.tables import Table, read_table
 from attar.domains.images.read import Picture, read_picture
+from attar.domains.volumes.read import SUFFIXES as NIFTI
+from attar.domains.volumes.read import Look, read_volume
+from attar.domains.waveforms.read import EDF, WAV, read_waveform
 
-SUFFIXES = (".png", ".jpg", ".csv", ".tsv", ".parquet", ".npy", ".npz", ".safetensors", ".pt")
+SUFFIXES = (".png", ".jpg", ".csv", ".tsv", ".parquet", ".npy", ".npz", ".safetensors", ".pt", ".wav", ".nii")
 _MOST = 1000  # examples of one file that are explained at once
 
 
@@ -77,6 +80,11 @@ def read_examples(
         reading.refuse(path, "a picture", "columns", "row", "label")
         look = {name: getattr(reading, name) for name in _OF_PICTURES}
         return read_picture(path, Picture(**look), dtype)
+    if path.name.lower().endswith((*WAV, *EDF, *NIFTI)):
+        reading.refuse(path, "a signal or a volume", "columns", "row", "label", *_OF_PICTURES)
+        is_volume = path.name.lower().endswith(NIFTI)
+        examples = read_volume(path, Look(scaled=False)) if is_volume else read_waveform(path)
+        return replace(examples, inputs=Tensors(examples.inputs.parts["input"].to(dtype or torch.float32)))
     arrays = _arrays(path, start)
     if arrays is not None:
         reading.refuse(path, "a file of arrays", "columns", "label", *_OF_PICTURES)

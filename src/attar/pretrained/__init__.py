@@ -25,6 +25,14 @@ MODELS: dict[str, Card] = {
         extra="volumes",
         place="the folder public/models/model5_gw_ae of github.com/neuroneural/brainchop",
     ),
+    "silero-vad": Card(
+        domain="waveforms",
+        what="when someone speaks: the log-odds of a voice, every 32 ms",
+        loader="attar.pretrained.silero:load",
+        packages=("silero-vad",),
+        licence="MIT",
+        source="Silero Team 2024, github.com/snakers4/silero-vad",
+    ),
     "spliceai": Card(
         domain="sequences",
         what="where splicing begins and ends in a human gene: acceptors and donors",

@@ -26,6 +26,7 @@ from attar.experiments.explain import Explained
 from attar.report.pictures import files, named, panel
 
 _OF_DOMAINS: dict[str, str] = {  # endings that one domain writes, and what they need
+    ".wav": "only what is said of a signal, read from a WAV, CSV or EDF file, is a stretch of sound",
     ".nii.gz": "only what is said of a volume, read from a NIfTI file, lies on voxels",
     ".nii": "only what is said of a volume, read from a NIfTI file, lies on voxels",
 }

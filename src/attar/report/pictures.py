@@ -23,6 +23,7 @@ DRAWN = {
 OF_FILES: dict[str, str] = {
     "sequences": "attar.domains.sequences.logo",
     "volumes": "attar.domains.volumes.planes",
+    "waveforms": "attar.domains.waveforms.traces",
 }
 STRONGEST = 3  # parts that a screen reader is told by name
 
