@@ -9,13 +9,12 @@ from scipy.io import wavfile
 
 import attar
 from attar.core.errors import InputError
-from attar.core.target import Logit
 from attar.domains.waveforms.parts import Stretches
 from attar.methods.integrated_gradients import IntegratedGradients
 from attar.methods.occlusion import Occlusion
 from attar.pretrained import load
 from attar.pretrained.files import package_file
-from attar.pretrained.silero import CHUNK, RATE, Throughout, VoiceDetector, named, network, voiced
+from attar.pretrained.silero import ASKED, CHUNK, RATE, VoiceDetector, network
 from real_models import needs_model, needs_packages
 
 SAMPLE = "pyannote/audio/sample/sample{}"
@@ -106,7 +105,7 @@ def test_voices_are_heard_where_someone_speaks(call: Path) -> None:
     truth = spoken(12 * RATE)[CHUNK // 2 :: CHUNK]
     assert ((outputs[0].numpy() > 0) == truth[: outputs.shape[1]]).mean() > 0.95
     (said,) = known.remarks(examples, outputs) if known.remarks else ("",)
-    assert said == "it says: voice in 39% of 375 chunks of 32 ms (6.8-7.2 s and 7.6-12.0 s)"
+    assert said == "it says: voice in 39% of 375 times 32 ms (6.8-7.2 s and 7.6-12.0 s)"
 
 
 @needs_model("silero-vad")
@@ -114,7 +113,7 @@ def test_voices_are_heard_where_someone_speaks(call: Path) -> None:
 def test_what_supports_a_voice_lies_where_someone_speaks(call: Path) -> None:
     known = load("silero-vad")
     examples = known.read(call)
-    target, each = named("voice", examples), RATE // 10
+    target, each = ASKED.named("voice", examples), RATE // 10
     truth = spoken(12 * RATE)
     assert truth.mean() < 0.45  # the share that would lie there by chance
     share = truth.reshape(-1, each).mean(1)
@@ -122,36 +121,6 @@ def test_what_supports_a_voice_lies_where_someone_speaks(call: Path) -> None:
         found = attar.attribute(known.model, examples.inputs, method, target)
         values = next(iter(found.parts.values())).numpy().reshape(len(share), -1).sum(1).clip(min=0)
         assert (values * share).sum() / values.sum() >= 0.9
-
-
-@needs_model("silero-vad")
-@needs_voices
-def test_a_target_names_a_time(call: Path) -> None:
-    examples = load("silero-vad").read(call)
-    assert named("voice@7s", examples) == Logit(7 * RATE // CHUNK)
-    assert named("Voice @ 7 - 8.5 s", examples) == Throughout(218, 265)
-    assert named("voice", examples) == Throughout(0, 374)
-    assert named("predicted", examples) is None
-    assert named("12", examples) is None
-    for wrong in ("voice@x", "noise", "voice@1.2.3s"):
-        with pytest.raises(InputError, match=r"expected voice, voice@1.2s or voice@1.2-3.4s"):
-            named(wrong, examples)
-    for wrong in ("voice@12s", "voice@3-2s"):
-        with pytest.raises(InputError, match="the sound lasts 12 s from 0"):
-            named(wrong, examples)
-
-
-def test_the_mean_of_several_outputs() -> None:
-    outputs = torch.tensor([[1.0, 2.0, 4.0], [0.0, 1.0, 0.0]])
-    assert Throughout(1, 2)(outputs).tolist() == [3, 0.5]
-    with pytest.raises(InputError, match="are not among the outputs"):
-        Throughout(1, 3)(outputs)
-
-
-def test_stretches_of_voice_in_seconds() -> None:
-    each = CHUNK / RATE
-    assert voiced(torch.tensor([1.0, 1.0, -1.0, 2.0])) == [(0, 2 * each), (3 * each, 4 * each)]
-    assert voiced(torch.tensor([-1.0, -1.0])) == []
 
 
 @needs_model("silero-vad")

@@ -7,6 +7,15 @@ from attar.core.errors import InputError, UnsupportedError
 from attar.pretrained.card import Card, Pretrained
 
 MODELS: dict[str, Card] = {
+    "ecg-quality": Card(
+        domain="waveforms",
+        what="how noisy an electrocardiogram is: the log-odds of noise, every 2 s",
+        loader="attar.pretrained.ecg_quality:load",
+        packages=("ecg-quality",),
+        licence="GPL-3.0 (its package)",
+        source="CNN2s of ecg-quality 0.2.0, github.com/koledjoz/ecg_quality",
+        extra="waveforms",
+    ),
     "efficientnet-lite0": Card(
         domain="images",
         what="what a photo shows: 1,000 classes of ImageNet",

@@ -51,7 +51,8 @@ class Stretches:
 
 @dataclass(frozen=True, kw_only=True)
 class Bands:
-    """Bands of frequency between these `edges` in Hz, from 0 to half the `rate`: a signal as the sum of its bands.
+    """Bands of frequency between these `edges` in Hz, from 0 to half the `rate`: a signal as the sum of its bands. An
+    edge belongs to the band above it.
 
     `split` divides by Fourier's transform over the whole signal: bands are orthogonal and add up to the signal exactly.
     A model is then asked through `Joined`, which adds them up first. So every method says something of each sample of
