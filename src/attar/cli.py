@@ -197,9 +197,15 @@ def bench(
     methods: Annotated[str | None, typer.Option(help="Methods, with commas; all that fit if not given.")] = None,
     seeds: Annotated[int, typer.Option(help="Models of each kind that starts from chance.")] = 3,
     seed: Annotated[int, typer.Option(help="The first of these seeds.")] = 0,
-    count: Annotated[int, typer.Option(help="Examples to make, a quarter of them held out; not for --data.")] = 2000,
+    count: Annotated[
+        int | None,
+        typer.Option(help="Examples to make, a quarter held out; 2000, of volumes 1000, if not given; not for --data."),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the data; by its size if not given.")] = None,
-    scored: Annotated[int, typer.Option(help="At most so many held-out examples are scored.")] = 400,
+    scored: Annotated[
+        int | None,
+        typer.Option(help="At most so many held-out examples are scored; 400, of pictures 100, of volumes 50."),
+    ] = None,
     json: Annotated[Path | None, typer.Option(help="The same content for programs; not written unless named.")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes; all processors if not given.")] = None,
 ) -> None:
@@ -210,14 +216,14 @@ def bench(
         raise InputError(f"there is no benchmark of {domain!r}; choose from {', '.join(DOMAINS)}")
     if json is not None:
         check_writable(json)
-    from attar.experiments.benchmarks import benchmark
+    from attar.experiments.benchmarks import benchmark, scored_by_default
     from attar.experiments.leaderboard import Protocol, leaderboard
 
     protocol = Protocol(
         methods=None if methods is None else _listed(methods),
         seed=seed,
         seeds=seeds,
-        scored=scored,
+        scored=scored_by_default(domain) if scored is None else scored,
         workers=workers,
     )
     entries = benchmark(
@@ -379,7 +385,7 @@ def methods(
         return
     if model is None or input is None or name is not None:
         raise InputError("which methods fit takes --for MODEL and --input FILE, and no name")
-    from attar.experiments.explain import fitting
+    from attar.experiments.fits import fitting
 
     question = _question(
         model, input, module, arguments, trust, layers, channels, output_name, size, scale, mean, std, grey,

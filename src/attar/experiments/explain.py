@@ -1,10 +1,9 @@
-"""What `attar explain` and `attar methods --for` do: a model file and an input file → attributions, or what fits."""
+"""What `attar explain` does: a model file and an input file → attributions."""
 
 import inspect
 import math
 import re
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,27 +20,26 @@ from attar.core.baseline import Rows, Zeros
 from attar.core.errors import AttarError, InputError
 from attar.core.examples import Examples
 from attar.core.inputs import Inputs, Tensors
-from attar.core.method import Method, columns_of, needs_of, of_loss
-from attar.core.model import Additive, Chunked, Differentiable, Linear, TreeEnsemble, lacks, told
+from attar.core.method import Method, of_loss
+from attar.core.model import Additive, Chunked, Differentiable, Linear, TreeEnsemble, lacks
 from attar.core.note import counted
 from attar.core.target import Logit, Predicted, Target
 from attar.experiments.asked import methods_of, target_of
 from attar.experiments.named import named_object
 from attar.experiments.reading import Reading, read_examples
-from attar.methods import METHODS, OF_LOSS, OVER_ROWS
+from attar.methods import OF_LOSS, OVER_ROWS
 from attar.pretrained import MODELS, is_named, load
 from attar.pretrained.card import Pretrained
 from attar.verb import attribute, beyond
 
 _ONE_BY_ONE, _CUTS, _CHANNELS = 1024, 14, 4  # entries, windows along an axis, at most so many channels
 _BACKGROUND = 100  # rows of a table that stand for absence
-_TOGETHER = 64  # examples in one call of the model
+TOGETHER = 64  # examples in one call of the model
 _SAID = 3  # classes that a model is quoted with
 _OF_READERS = (  # what only readers of one domain are told
     ("strand", "sequences", "--variant, --variants and --strand"),
     ("resample", "waveforms", "--resample, --rate and --signal"),
 )
-_TRIED, _SECONDS = 2000, 2.0  # evaluations, and how long, that one method may be tried for to see what it costs
 
 # What is asked where no method is named: the first that fits the model, and why.
 _USUAL: tuple[tuple[type, str, str], ...] = (
@@ -56,8 +54,8 @@ _OTHERWISE = ("occlusion", "the model can only be asked")
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """A model (a file, an object, or one of `attar models` by name), what it is asked about (a file; of a model of text
-    the text itself), and how to open them; `explain` and `fitting` answer it. `read_with` is what the reader of its
-    domain is told: the strand of a sequence and its variants, the rate of a signal."""
+    the text itself), and how to open them; `explain` and `fits.fitting` answer it. `read_with` is what the reader of
+    its domain is told: the strand of a sequence and its variants, the rate of a signal."""
 
     model: Path
     input: Path | str
@@ -107,16 +105,6 @@ class Explained:
     methods: Mapping[str, Method]
     found: Mapping[str, Attribution]
     said: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fit:
-    """Whether a method fits: `evaluations` for one example (at least so many where `stopped`), or why it does not."""
-
-    name: str
-    evaluations: int | None = None
-    stopped: bool = False
-    reason: str | None = None
 
 
 def opened(question: Question, target: Target | str = "predicted") -> Opened:
@@ -213,7 +201,7 @@ def _takes_frames(model: Any) -> bool:
     return hasattr(estimator, "feature_names_in_") or not hasattr(estimator, "n_features_in_")
 
 
-def _background(
+def table_background(
     both: Opened, names: Sequence[str], options: Sequence[str], seed: int | None
 ) -> tuple[Rows | None, str]:
     """Rows of the table that stand for absence, where zero cannot or a method cannot do without; and what to say."""
@@ -260,7 +248,7 @@ def explain(
         target = known or target_of(target)
     if odd := beyond(both.model, both.examples.inputs):
         said.append(f"warning: {odd}")
-    rows, background = _background(both, methods or (), options, seed)
+    rows, background = table_background(both, methods or (), options, seed)
     if methods is not None and (rows is not None or scored):
         made = methods_of(methods, options, seed, rows, both.examples.labels if scored else None)
     if made is None:
@@ -294,7 +282,9 @@ def _attributed(both: Opened, method: Method, target: Target | None) -> Attribut
     for k in range(len(examples.names)):
         index = torch.tensor([k], device=examples.inputs.device)
         one, mine = examples.only(k + 1), target.take(index)
-        made = replace(method, by=one.features) if getattr(method, "by", 0) is examples.features else method
+        made: Any = method
+        if getattr(made, "by", 0) is examples.features:
+            made = replace(made, by=one.features)
         if one.background is not None and getattr(made, "background", 0) == Zeros():
             made = replace(made, background=one.background(one.inputs))
         found.append(attribute(narrowed(mine), one.inputs, made, mine, batch_size=question.batch_size))
@@ -333,58 +323,6 @@ def _windows(inputs: Inputs) -> str | None:
     return "x".join(str(size if size <= _CHANNELS else math.ceil(size / _CUTS)) for size in long)
 
 
-def fitting(question: Question) -> tuple[Opened, list[Fit]]:
-    """Every method, tried on the first example: what it costs there, or why it does not fit."""
-    both = opened(question)
-    rows, _ = _background(both, (), (), None)
-    tried = [_tried(name, both, rows) for name in METHODS]
-    if both.examples.others is None:
-        return both, [*tried, *(Fit(name=name, reason="needs other rows to start from") for name in OVER_ROWS)]
-    others, _ = _background(both, tuple(OVER_ROWS), (), None)
-    return both, [*tried, *(_tried(name, both, others) for name in OVER_ROWS)]
-
-
-def _tried(name: str, both: Opened, rows: Rows | None) -> Fit:
-    one = both.examples.inputs.take(torch.zeros(1, dtype=torch.long, device=both.examples.inputs.device))
-    asked = _Counted(both.model, both.question.batch_size or _TOGETHER, answered=(one, both.outputs[:1]))
-    try:
-        method = methods_of([name], rows=rows)[name]
-        one = one.beside(columns_of(method)) if isinstance(one, Tensors) else one
-        for needs in needs_of(method):
-            asked.model = told(asked.model, needs, one)
-            if reason := lacks(asked.model, needs):
-                return Fit(name=name, reason=f"needs {needs.__name__}: {reason}")
-        found = method(asked, one, Predicted().resolve(both.outputs[:1]))
-    except _EnoughSeen:
-        return Fit(name=name, evaluations=asked.asked, stopped=True)
-    except AttarError as problem:
-        return Fit(name=name, reason=str(problem))
-    except Exception as problem:  # one that breaks must not hide what the others say
-        return Fit(name=name, reason=f"it failed with {_one_line(problem)}")
-    return Fit(name=name, evaluations=int(found.evaluations[0]) + (not asked.reused))
-
-
-class _EnoughSeen(Exception):
-    """A method asks for more than it may be tried for."""
-
-
-@dataclass
-class _Counted(Chunked):
-    """A model that stops being asked after so many evaluations or seconds."""
-
-    asked: int = 0
-    since: float = field(default_factory=time.monotonic)
-
-    def _asked(self, inputs: Inputs, ask: Callable[[Inputs, Tensor], Any]) -> list[Any]:
-        def counting(chunk: Inputs, index: Tensor) -> Any:
-            if self.asked + len(chunk) > _TRIED or time.monotonic() - self.since > _SECONDS:
-                raise _EnoughSeen
-            self.asked += len(chunk)
-            return ask(chunk, index)
-
-        return super()._asked(inputs, counting)
-
-
 def _asked(model: Any, inputs: Inputs, size: int | None) -> Tensor:
     """The model's answers. Whatever it raises about these inputs is said in one line."""
     one = torch.zeros(1, dtype=torch.long, device=inputs.device)
@@ -395,17 +333,17 @@ def _asked(model: Any, inputs: Inputs, size: int | None) -> Tensor:
         raise
     except Exception as problem:  # the model is the user's: it may raise anything
         raise InputError(
-            f"the model does not take an example of shape {shape}: {_one_line(problem)}; see --size, --columns and the "
+            f"the model does not take an example of shape {shape}: {one_line(problem)}; see --size, --columns and the "
             "other options for the input"
         ) from problem
     try:
         model.predict(inputs.take(one.expand(3)))
     except Exception as problem:
         raise InputError(
-            f"the model answers for one example and not for three at once ({_one_line(problem)}): save it with a free "
+            f"the model answers for one example and not for three at once ({one_line(problem)}): save it with a free "
             "batch axis, as in torch.export.export(…, dynamic_shapes=({0: torch.export.Dim('batch')},))"
         ) from problem
-    return Chunked(model, size or _TOGETHER).predict(inputs)
+    return Chunked(model, size or TOGETHER).predict(inputs)
 
 
 def _target_said(target: Target, both: Opened) -> str:
@@ -423,6 +361,6 @@ def _target_said(target: Target, both: Opened) -> str:
     return "for each example the output that is predicted for it"
 
 
-def _one_line(problem: Exception) -> str:
+def one_line(problem: Exception) -> str:
     text = " ".join(f"{type(problem).__name__}: {problem}".split())
     return text if len(text) <= 200 else text[:199] + "…"

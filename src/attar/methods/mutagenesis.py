@@ -15,6 +15,8 @@ from attar.core.inputs import Inputs, Tensors
 from attar.core.model import Chunked, Exchanging, Predictor
 from attar.core.target import Target
 
+_TOGETHER = 192  # exchanges that a model which shares work among neighbours is asked about in one go
+
 
 @dataclass(frozen=True, kw_only=True)
 class InSilicoMutagenesis:
@@ -52,8 +54,8 @@ class InSilicoMutagenesis:
         with_it = [target(outputs) for target in targets]
         owner, other, place = self._exchanged(letters)
         changes = [output.new_zeros(letters.shape) for output in with_it]
-        together = len(owner) if isinstance(model.model, Exchanging) else model.size
-        for at in range(0, len(owner), max(together, 1)):
+        together = _TOGETHER if isinstance(model.model, Exchanging) else model.size
+        for at in range(0, len(owner), together):
             some = slice(at, at + together)
             found = _answers(model, inputs, owner[some], place[some], other[some])
             for change, output, target in zip(changes, with_it, targets, strict=True):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from attar.experiments.asked import method_class
-from attar.experiments.explain import Fit
+from attar.experiments.fits import Fit
 from attar.methods import METHODS, OF_LOSS, OVER_ROWS, VARIANTS
 
 _WIDTH = 100

@@ -1,12 +1,16 @@
 """Which drawing belongs to which domain; only that of the record's own is imported."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from attar.core.attribution import Attribution
-from attar.core.examples import Examples
 from attar.core.heat import Legend
+
+if TYPE_CHECKING:  # a page of a record needs no torch
+    from attar.core.attribution import Attribution
+    from attar.core.examples import Examples
 
 DRAWN = {
     "molecules": "attar.domains.molecules.draw",
@@ -64,7 +68,7 @@ def panel(examples: Examples) -> Panel | None:
 
 def named(examples: Examples, found: Attribution) -> Attribution:
     """The same answer by the parts that the domain names, where it names any for a list in a terminal."""
-    module = import_module(OF_FILES[examples.domain]) if examples.domain in OF_FILES else None
+    module: Any = import_module(OF_FILES[examples.domain]) if examples.domain in OF_FILES else None
     return module.named(examples, found) if hasattr(module, "named") else found
 
 
