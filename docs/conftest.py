@@ -7,7 +7,8 @@
 A number with decimals may differ by one in its last place, and … stands for anything. Other languages (sh, csv) are
 only shown. `<!-- skip: next -->` leaves the next block out; `<!--- invisible-code-block: python … -->` is run and not
 shown: it draws the page's figure with the names in `figures.py`. One item to a page, so that pages run side by side.
-`<!--- needs: spliceai -->` skips a page where that model of `attar models`, or that package, is not installed.
+`<!--- needs: spliceai -->` skips a page where that model of `attar models`, or that package, is not installed, and
+`<!--- needs: ../shared/data/NAME -->` where that is not beside the repository.
 `ATTAR_DOCS=write python -m pytest docs README.md` writes into the pages what their blocks print now.
 """
 
@@ -164,6 +165,10 @@ class PageItem(pytest.Item):
         from attar.pretrained.files import version
 
         for name in _NEEDS.findall(self.path.read_text(encoding="utf-8")):
+            if name.startswith("../") and not (DOCS.parent / name).exists():
+                pytest.skip(f"{name} is not there")
+            if name.startswith("../"):
+                continue
             packages = MODELS[name].packages if name in MODELS else (name,)
             if missing := [package for package in packages if version(package) is None]:
                 pytest.skip(f"{', '.join(missing)} is not installed (make models)")

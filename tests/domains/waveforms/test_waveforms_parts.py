@@ -18,6 +18,7 @@ from attar.core.features import Grouped
 from attar.core.heat import AGAINST, SUPPORTS
 from attar.core.inputs import Tensors
 from attar.core.target import Logit
+from attar.core.windows import Windows
 from attar.domains.waveforms.parts import Bands, Joined, Stretches, strongest
 from attar.domains.waveforms.read import read_waveform
 from attar.domains.waveforms.traces import FILES, on_samples, panel, stretch
@@ -114,6 +115,11 @@ def test_the_strongest_stretch_is_cut_out_as_sound(read: Examples) -> None:
     by_parts = attar.attribute(Energy(), read.inputs, Occlusion(by=read.features), Logit(0))
     assert stretch(read, by_parts) == (0.2, 0.4)
     np.testing.assert_allclose(on_samples(read, by_parts).sum(), float(by_parts.parts["stretches"].sum()), rtol=1e-5)
+    windows = attar.attribute(Energy(), read.inputs, Occlusion(by=Windows(shape=(100,))), Logit(0))
+    assert stretch(read, windows) == (0.2, 0.4)
+    slid = attar.attribute(Energy(), read.inputs, Occlusion(by=Windows(shape=(100,), stride=(50,))), Logit(0))
+    with pytest.raises(InputError, match="ask for windows that do not overlap"):
+        on_samples(read, slid)
 
 
 def test_parts_whose_place_is_not_known_are_refused(read: Examples) -> None:

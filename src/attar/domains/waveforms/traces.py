@@ -1,6 +1,7 @@
 """Signals out of files as pictures: the trace with the attribution behind it; and the strongest stretch as sound."""
 
 import io
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,9 +15,11 @@ from attar.core.errors import InputError
 from attar.core.examples import Examples
 from attar.core.heat import AGAINST, INK, SUPPORTS
 from attar.core.inputs import Tensors
+from attar.core.windows import Windows
 from attar.domains.waveforms.parts import strongest
 from attar.domains.waveforms.read import Heard
 
+_WINDOWS = re.compile(r"windows of (\d+(?: x \d+)*)")
 _COLUMNS = 300  # of colour behind a trace, at most
 _STEP = 0.01  # seconds: how finely the strongest stretch is found
 
@@ -60,11 +63,13 @@ def on_samples(examples: Examples, found: Attribution) -> Float[np.ndarray, "bat
 
 def _spread(examples: Examples, found: Attribution) -> torch.Tensor:
     values = next(iter(found.parts.values()))
-    features = None if examples.features is None else examples.features(examples.inputs)
+    windows = _WINDOWS.fullmatch(found.carried_by or "")
+    maker = Windows(shape=tuple(map(int, windows[1].split(" x ")))) if windows else examples.features
+    features = None if maker is None else maker(examples.inputs)
     if features is None or features.rule != found.carried_by or len(features) != len(values):
         raise InputError(
             f"where the parts of {found.carried_by or 'this method'} lie in the signal is not known here: write .json, "
-            "or leave out -o by="
+            "or ask for windows that do not overlap, such as -o by=1600"
         )
     signals, share = _tensor(examples), features.shares["input"]
     size = torch.bincount(share.feature, minlength=len(values)).to(values)
