@@ -125,9 +125,9 @@ def probabilities(model: TorchModel, inputs: Inputs) -> Float[np.ndarray, "batch
 def site(
     text: str, records: Sequence[Record], answers: Callable[[], Float[np.ndarray, "batch 3 length"]]
 ) -> SpliceSite:
-    """`donor@567` and `acceptor@698` by positions as given; `donor`, `acceptor` and `predicted`: where the first
-    sequence has the likeliest one. The same letter in every sequence. Raises `InputError` for other words and for
-    positions that are not there."""
+    """`donor@567` and `acceptor@698` by positions as given; `donor`, `acceptor` and `predicted`: the one that variants
+    move most, or without any that moves where the first sequence has the likeliest. The same letter in every sequence.
+    Raises `InputError` for other words and for positions that are not there."""
     words = re.fullmatch(r"(donor|acceptor|predicted)(?:@([\d,_]+))?", text.strip().lower())
     if words is None or (words[1] == "predicted" and words[2]):
         raise InputError(
@@ -137,11 +137,11 @@ def site(
     if words[2]:
         kind, position = words[1], int(re.sub("[,_]", "", words[2]))
     else:
-        kinds = list(SITES) if words[1] == "predicted" else [words[1]]
-        there = answers()[0][[SITES[kind] for kind in kinds], : len(first)]
-        there = np.where(first.inserted == 0, there, -1)
+        kinds, chances = list(SITES) if words[1] == "predicted" else [words[1]], answers()
+        there = chances[0][[SITES[kind] for kind in kinds], : len(first)]
         row, column = np.unravel_index(int(there.argmax()), there.shape)
-        kind, position = kinds[row], int(first.positions[column])
+        likeliest = kinds[row], int(first.positions[column])
+        kind, position = _most_moved(records, chances, kinds) or likeliest
     places = tuple(record.place(position) for record in records)
     return SpliceSite(kind, places[0] if len(set(places)) == 1 else places, position)
 
@@ -186,6 +186,20 @@ def moved(
             if one.key(place) not in seen and before[row, place] > MOVED:
                 found.append((one.key(place), (kind, f"{_at(one, place)} (taken out)", float(before[row, place]), 0.0)))
     return [each for _, each in sorted(found)]
+
+
+def _most_moved(
+    records: Sequence[Record], chances: Float[np.ndarray, "batch 3 length"], kinds: Sequence[str]
+) -> tuple[str, int] | None:
+    """The kind and position of the site, there in every sequence, that variants of the first one move most."""
+    shared = set.intersection(*(set(map(record.key, range(len(record)))) for record in records))
+    found = []
+    for k, record in enumerate(records):
+        if _made_of(record, records[0]):
+            for kind, where, was, now in moved(records[0], record, chances[0], chances[k]):
+                if kind in kinds and where.isdecimal() and (int(where), 0) in shared:
+                    found.append((abs(now - was), kind, int(where)))
+    return max(found)[1:] if found else None
 
 
 def _sites(record: Record, chances: Float[np.ndarray, "3 length"]) -> list[tuple[int, str, int]]:

@@ -49,16 +49,20 @@ def shown(heights: Float[np.ndarray, " letters"]) -> int:
     """Where the letters that are drawn begin: those with the most of the values' size."""
     size = np.concatenate([[0.0], np.abs(heights).cumsum()])
     width = min(_WIDE, len(heights))
-    return int((size[width:] - size[:-width]).argmax())
+    held = size[width:] - size[:-width]
+    best = np.flatnonzero(held >= held.max() * (1 - 1e-9))
+    return int(best[len(best) // 2])
 
 
 def logo(axes: Any, record: Record, heights: Float[np.ndarray, " letters"], first: int, last: int) -> None:
     """The letters from place `first` to before `last` on axes of matplotlib."""
+    from matplotlib.font_manager import FontProperties
     from matplotlib.patches import PathPatch
     from matplotlib.textpath import TextPath
     from matplotlib.transforms import Affine2D
 
-    shapes = {letter: TextPath((0, 0), letter, size=1) for letter in set(record.letters[first:last])}
+    bold = FontProperties(weight="bold")
+    shapes = {letter: TextPath((0, 0), letter, size=1, prop=bold) for letter in set(record.letters[first:last])}
     span = float(np.abs(heights[first:last]).max(initial=0.0)) or 1.0
     for k, (letter, height) in enumerate(zip(record.letters[first:last], heights[first:last], strict=True)):
         shape, box = shapes[letter], shapes[letter].get_extents()
