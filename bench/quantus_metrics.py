@@ -29,8 +29,8 @@ from torch import Tensor, nn
 import attar
 from attar.core.draws import draws
 from attar.core.inputs import Tensors
+from attar.estimation.noisy_linear import NoisyLinear
 from attar.evaluation.faithfulness import ROAD, Deletion
-from attar.evaluation.noisy_linear import NoisyLinear
 from attar.evaluation.randomisation import FIRST, cascading_randomisation
 from attar.evaluation.score import Score
 from attar.evaluation.stability import MaxSensitivity

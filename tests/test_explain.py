@@ -641,3 +641,31 @@ def test_a_method_of_no_known_kind_stands_in_the_last_branch(monkeypatch: pytest
     monkeypatch.setattr(Occlusion, "needs", Psychic)
     after = method_tree().partition(list(BRANCHES)[-1])[2]
     assert "occlusion" in after
+
+
+def test_somebody_who_waits_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What would take minutes says so: in a pipe on lines that come less and less often, nothing where it is quick."""
+    monkeypatch.chdir(tmp_path)
+    np.save("rows.npy", np.random.default_rng(0).normal(size=(3, 6)))
+    (tmp_path / "waits.py").write_text("def model(x):\n    return x.sum(1, keepdim=True)\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    asked = ["explain", "rows.npy", "--model", "waits:model", "--method", "occlusion", "--batch-size", "1"]
+    assert main(asked) == 0
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr("attar.cli._PATIENCE", 0.0)
+    assert main(asked) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("attar: 1 example asked of the model in 0 s; Ctrl-C stops")
+
+
+def test_a_watcher_is_told_of_every_call_and_only_inside() -> None:
+    from attar.core.watch import asked, watched
+
+    told: list[int] = []
+    with watched(told.append):
+        attar.attribute(lambda x: x.sum(1, keepdim=True), torch.rand(3, 4), Occlusion(), Logit(0), batch_size=2)
+    asked(5)
+    assert sum(told) >= 3 + 3 * 4  # each of three examples whole, and without each of its four entries
+    assert max(told) <= 2

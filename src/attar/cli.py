@@ -608,16 +608,17 @@ def _waiting() -> Iterator[None]:
     whenever the wait has doubled, so that nobody wonders."""
     import time
 
+    from attar.core.note import counted
     from attar.core.watch import watched
 
     began, said, count = time.monotonic(), float(_PATIENCE), 0
-    words = "{count:,} examples asked of the model in {seconds:.0f} s; Ctrl-C stops, and nothing is written"
 
     def tell(examples: int) -> None:
         nonlocal said, count
         count += examples
         seconds = time.monotonic() - began
-        line = words.format(count=count, seconds=seconds)
+        asked = counted(count, "example")
+        line = f"{asked} asked of the model in {seconds:.0f} s; Ctrl-C stops, and nothing is written"
         if status is not None and seconds >= 1:
             status.update(line)
             status.start()

@@ -14,9 +14,9 @@ from attar.core.draws import draw
 from attar.core.features import Grouped
 from attar.core.inputs import Tensors
 from attar.core.target import Target
-from attar.evaluation import noisy_linear
+from attar.estimation import noisy_linear
+from attar.estimation.noisy_linear import NoisyLinear
 from attar.evaluation.faithfulness import ROAD, Curves, Deletion, Insertion
-from attar.evaluation.noisy_linear import NoisyLinear
 from attar.evaluation.score import BETTER, SAME, WORSE
 from attar.methods.occlusion import Occlusion
 from models import Formula, case, close, images, numbers, relu_mlp, table

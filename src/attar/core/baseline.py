@@ -1,5 +1,6 @@
 """What stands for "absent": the reference that a path starts from or a removed part is set to."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -13,7 +14,8 @@ from attar.core.column import LARGEST, as_codes, is_missing, medians
 from attar.core.columns import Columns
 from attar.core.errors import InputError
 from attar.core.inputs import Inputs, Tensors
-from attar.core.parts import Parts
+from attar.core.parts import Parts, precise
+from attar.core.waves import blurred
 
 
 class Baseline(Protocol):
@@ -37,6 +39,42 @@ class Zeros:
                 "Rows(training_frame), or where one baseline is asked for Typical(training_frame)"
             )
         return inputs.parts.zeros()
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Each example's own mean over its positions, channel by channel: the picture's mean colour, the level of a signal.
+
+    For arrays (batch, channels, *positions). Raises `InputError` for others.
+    """
+
+    def __call__(self, inputs: Inputs) -> Parts:
+        _positions(inputs, "a mean over positions")
+        return inputs.parts.map(lambda a: a.flatten(2).mean(2).reshape(*a.shape[:2], *[1] * (a.ndim - 2)).expand_as(a))
+
+
+@dataclass(frozen=True)
+class Blurred:
+    """The example out of focus: a Gaussian blur of `sigma` positions along every axis of positions, edges mirrored.
+
+    For arrays (batch, channels, *positions): pictures, signals, volumes. Raises `InputError` for others.
+    """
+
+    sigma: float = 4.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.sigma < math.inf:
+            raise InputError(f"sigma is {self.sigma}, expected a positive number of positions")
+
+    def __call__(self, inputs: Inputs) -> Parts:
+        _positions(inputs, "a blur")
+        return inputs.parts.map(lambda array: blurred(precise(array), self.sigma).to(array.dtype))
+
+
+def _positions(inputs: Inputs, what: str) -> None:
+    for name, array in inputs.parts.items():
+        if array.ndim < 3 or len(array) != len(inputs):
+            raise InputError(f"{name} has shape {tuple(array.shape)}, {what} needs (batch, channels, *positions)")
 
 
 @dataclass(frozen=True, eq=False)

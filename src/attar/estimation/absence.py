@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -34,8 +34,20 @@ class Absence(Protocol):
         ...
 
 
-def absence(inputs: Inputs, by: Callable[[Inputs], Features] | None, background: Baseline | Rows) -> Absence:
+@runtime_checkable
+class Imputation(Protocol):
+    """Fills in what is removed from what is left, such as `NoisyLinear`; it may stand wherever a baseline does for
+    methods that take features away."""
+
+    def without(self, inputs: Inputs, by: Callable[[Inputs], Features] | None) -> Absence: ...
+
+
+def absence(
+    inputs: Inputs, by: Callable[[Inputs], Features] | None, background: "Baseline | Rows | Imputation"
+) -> Absence:
     """For the features that `by` makes of the inputs; None: every entry of a tensor, every row of a graph or bag."""
+    if isinstance(background, Imputation):
+        return background.without(inputs, by)
     whole = inputs.by_entry()
     features = every_row(whole) if by is None else by(whole)
     many = isinstance(background, Rows)
@@ -52,8 +64,12 @@ def absence(inputs: Inputs, by: Callable[[Inputs], Features] | None, background:
     return _Shares(features=features, whole=whole, standing=standing.by_entry(), many=many)
 
 
-def that_differ(features: Features, inputs: Inputs, background: Baseline | Rows) -> Bool[Tensor, " features"]:
+def that_differ(
+    features: Features, inputs: Inputs, background: "Baseline | Rows | Imputation"
+) -> Bool[Tensor, " features"]:
     """Which features an example can be without and not be the same: the others stand at the background already."""
+    if isinstance(background, Imputation):
+        return torch.ones(len(features), dtype=torch.bool, device=features.owner.device)
     if isinstance(background, Rows):
         table, here = background.like(inputs), inputs.parts["input"]
         differ = Parts({"input": ((here != table.amin(0)) | (here != table.amax(0))).flatten()})

@@ -8,9 +8,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from attar.core.baseline import Baseline
 from attar.core.features import Features, every_row
 from attar.core.inputs import Inputs, Tensors, starts
 from attar.core.parts import Parts
+from attar.estimation.absence import Absence, Imputation
 
 
 class Removal(Protocol):
@@ -34,8 +36,15 @@ class Removal(Protocol):
         ...
 
 
-def removal(inputs: Inputs, by: Callable[[Inputs], Features] | None, absent: Parts) -> Removal:
+def removal(inputs: Inputs, by: Callable[[Inputs], Features] | None, baseline: "Baseline | Imputation") -> Removal:
     """Of the features that `by` makes of the inputs; None: every entry of a tensor, every row of a graph or bag."""
+    if isinstance(baseline, Imputation):
+        filled = baseline.without(inputs, by)
+        whole = inputs.by_entry()
+        asked = torch.arange(len(filled.features), device=inputs.device)
+        owner = filled.features.owner
+        return _Filled(inputs=inputs, whole=whole, features=filled.features, asked=asked, owner=owner, filled=filled)
+    absent = baseline(inputs)
     if by is None and isinstance(inputs, Tensors):
         return _Entries.of(inputs, absent["input"].to(inputs.values).flatten(1))
     whole = inputs.by_entry()
@@ -72,29 +81,14 @@ class _Entries:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class _Rows:
-    """Any rows of any parts by their shares. `members` are what leaves, copy after copy."""
+class _OfFeatures:
+    """How what was lost is said, of features and of rows."""
 
     inputs: Inputs
     whole: Inputs
     features: Features
     asked: Int[Tensor, " removals"]
     owner: Int[Tensor, " removals"]
-    members: tuple["_Members", ...]
-
-    @classmethod
-    def of(cls, inputs: Inputs, whole: Inputs, features: Features, absent: Parts) -> "_Rows":
-        asked = _changing(features, whole.parts, absent).nonzero()[:, 0]
-        members = tuple(_Members.of(part, features, asked, whole, absent) for part in features.shares if part in absent)
-        owner = features.owner[asked]
-        return cls(inputs=inputs, whole=whole, features=features, asked=asked, owner=owner, members=members)
-
-    def copies(self, some: slice) -> Inputs:
-        copies = self.whole.take(self.owner[some])
-        parts = dict(copies.parts)
-        for members in self.members:  # in place: `take` has just copied them
-            members.leave(parts[members.part], some)
-        return copies.replace(Parts(parts)).given
 
     def on_features(self, loss: Tensor) -> dict[str, Any]:
         name, names = self.features.name, self.features.names
@@ -116,6 +110,49 @@ class _Rows:
                 weight.index_add_(0, share.row, by)
             rows[part] = total / torch.where(weight == 0, 1, weight)
         return {"parts": self.whole.laid_out(Parts(rows)), "owners": self.inputs.owners}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Filled(_OfFeatures):
+    """What is taken away is filled in from what is left."""
+
+    filled: Absence
+
+    def copies(self, some: slice) -> Inputs:
+        feature = self.asked[some]
+        first, count = starts(self.features.owner, len(self.inputs)), self.owner.bincount(minlength=len(self.inputs))
+        pieces, places = [], []
+        for many in count[self.owner[some]].unique().tolist():  # examples of one call have as many features
+            place = (count[self.owner[some]] == many).nonzero()[:, 0]
+            example = self.owner[some][place]
+            keep = torch.ones(len(place), many, dtype=torch.bool, device=feature.device)
+            keep[torch.arange(len(place), device=feature.device), feature[place] - first[example]] = False
+            pieces.append(self.filled.copies(example, torch.zeros_like(example), keep).parts)
+            places.append(place)
+        order = torch.cat(places).argsort()
+        (name,) = pieces[0]
+        return self.inputs.replace(Parts({name: torch.cat([piece[name] for piece in pieces])[order]}))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Rows(_OfFeatures):
+    """Any rows of any parts by their shares. `members` are what leaves, copy after copy."""
+
+    members: tuple["_Members", ...]
+
+    @classmethod
+    def of(cls, inputs: Inputs, whole: Inputs, features: Features, absent: Parts) -> "_Rows":
+        asked = _changing(features, whole.parts, absent).nonzero()[:, 0]
+        members = tuple(_Members.of(part, features, asked, whole, absent) for part in features.shares if part in absent)
+        owner = features.owner[asked]
+        return cls(inputs=inputs, whole=whole, features=features, asked=asked, owner=owner, members=members)
+
+    def copies(self, some: slice) -> Inputs:
+        copies = self.whole.take(self.owner[some])
+        parts = dict(copies.parts)
+        for members in self.members:  # in place: `take` has just copied them
+            members.leave(parts[members.part], some)
+        return copies.replace(Parts(parts)).given
 
 
 def _changing(features: Features, here: Parts, absent: Parts) -> Bool[Tensor, " features"]:

@@ -12,8 +12,8 @@ from torch import Tensor
 from attar.core.baseline import Zeros
 from attar.core.errors import InputError
 from attar.core.target import Predicted, Target
+from attar.estimation.noisy_linear import NoisyLinear
 from attar.evaluation import keyed
-from attar.evaluation.noisy_linear import NoisyLinear
 from attar.evaluation.removed import By, Questions, Removal, questions
 from attar.evaluation.score import Score, scored
 from attar.evaluation.subject import Values

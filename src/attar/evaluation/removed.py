@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,20 +15,13 @@ from attar.core.features import Features
 from attar.core.inputs import Inputs
 from attar.core.parts import precise
 from attar.core.target import Predicted, Target
-from attar.estimation.absence import Absence, absence
+from attar.estimation.absence import Absence, Imputation, absence
 from attar.estimation.sampled import by_count
 from attar.evaluation import keyed
 from attar.evaluation.subject import Subject, Values, subject
 from attar.verb import Posed, posed
 
 By = Callable[[Inputs], Features] | None
-
-
-@runtime_checkable
-class Imputation(Protocol):
-    """Fills in what is removed from what is left, such as `NoisyLinear`."""
-
-    def without(self, inputs: Inputs, by: By) -> Absence: ...
 
 
 # One baseline; a background whose rows stand for absence in turn, over which answers are averaged; or an imputation.
@@ -105,6 +98,6 @@ def questions(
     """Raises `InputError` where values, features and inputs do not fit each other, or hold NaN."""
     put = posed(model, inputs, [target if target is not None else Predicted()], at=at, batch_size=batch_size)
     removal, by = measure.removal, measure.by
-    absent = removal.without(put.inputs, by) if isinstance(removal, Imputation) else absence(put.inputs, by, removal)
+    absent = absence(put.inputs, by, removal)
     said = subject(found, absent.features, inputs=put.inputs)
     return Questions(put=put, absent=absent, rows=len(removal) if isinstance(removal, Rows) else 1, said=said)

@@ -6,6 +6,7 @@ import difflib
 import json
 import types
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -16,6 +17,7 @@ from attar.core.loss import LOSSES, Loss
 from attar.core.method import Method
 from attar.core.target import Difference, Entry, Logit, Predicted, Target
 from attar.core.windows import Windows
+from attar.estimation.noisy_linear import NoisyLinear
 from attar.estimation.strata import Strata
 from attar.methods import METHODS, OF_LOSS, OVER_ROWS
 
@@ -126,7 +128,7 @@ def _window(text: str) -> Windows | None:
 
 def _baselines() -> Mapping[str, Any]:
     """The baselines that need nothing more: by their names in lower case."""
-    return {
+    return {"inpainted": partial(NoisyLinear, noise=0.0)} | {
         name.lower(): each
         for name, each in vars(baseline).items()
         if dataclasses.is_dataclass(each)

@@ -9,6 +9,7 @@ from attar.core.errors import InputError
 from attar.experiments.leaderboard import Entry
 from attar.experiments.made_task import made_task
 
+_SCORED = 400
 MADE = {
     "images": "attar.domains.images.domain:Images",
     "sequences": "attar.domains.sequences.domain:Sequences",
@@ -29,11 +30,12 @@ def benchmark(
     label: str = "label",
     split: str | None = None,
     models: Sequence[str] | None = None,
-    count: int = 2000,
+    count: int | None = None,
     epochs: int | None = None,
     seed: int = 0,
 ) -> list[Entry]:
-    """What the leaderboard of a domain fits and scores. Raises `InputError` for options that the domain has not."""
+    """What the leaderboard of a domain fits and scores; `count` examples are made (None: as suits the domain).
+    Raises `InputError` for options that the domain has not."""
     if domain == "molecules":
         from attar.experiments import molecule_benchmark as molecules
 
@@ -57,6 +59,15 @@ def benchmark(
     return _made(made_domain(domain), rule, models, count, epochs, seed)
 
 
+def scored_by_default(domain: str) -> int:
+    """How many held-out examples a leaderboard scores where nobody says."""
+    if domain == "molecules":
+        return _SCORED
+    from attar.experiments.made_models import SHAPES
+
+    return SHAPES[made_domain(domain).name].scored
+
+
 def made_domain(name: str) -> MadeDomain:
     """Raises `InputError` for a name that no domain has."""
     if name not in MADE:
@@ -69,12 +80,13 @@ def _made(
     domain: MadeDomain,
     rule: str | None,
     models: Sequence[str] | None,
-    count: int,
+    count: int | None,
     epochs: int | None,
     seed: int,
 ) -> list[Entry]:
     from attar.experiments.made_models import SHAPES, MadeRecipe
 
+    count = SHAPES[domain.name].made if count is None else count
     entries = []
     for name in (*domain.rules, *domain.sums) if rule is None else (rule,):
         task = made_task(domain, name, count=count, seed=seed)

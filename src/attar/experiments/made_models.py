@@ -41,21 +41,24 @@ from attar.verb import attribute
 class Shape:
     """What suits a domain's arrays: the networks' kernel and stride, the windows that occlusion slides (None: each part
     alone), whether zero already means absent (one-hot letters and words) or inputs are standardised so that it is the
-    training mean, and the models that are fitted."""
+    training mean, and the models that are fitted; how many examples a leaderboard makes, and scores at most: fewer
+    where a network is slow to train, or an example has many parts."""
 
     kernel: int
     stride: int
     windows: Windows | None
     one_hot: bool
     models: tuple[str, ...] = ("glm", "mlp", "cnn")
+    made: int = 2000
+    scored: int = 400
 
 
 SHAPES: Mapping[str, Shape] = {
     "sequences": Shape(9, 1, Windows(shape=(5,), stride=(1,)), True),
     "texts": Shape(5, 1, Windows(shape=(1,), stride=(1,)), True),
     "waveforms": Shape(9, 2, Windows(shape=(16,), stride=(4,)), False),
-    "images": Shape(5, 2, Windows(shape=(6, 6), stride=(2, 2)), False),
-    "volumes": Shape(3, 2, Windows(shape=(4, 4, 4), stride=(2, 2, 2)), False),
+    "images": Shape(5, 2, Windows(shape=(6, 6), stride=(2, 2)), False, scored=100),
+    "volumes": Shape(3, 2, Windows(shape=(4, 4, 4), stride=(2, 2, 2)), False, made=1000, scored=50),
     "tables": Shape(1, 1, None, False, ("glm", "tree", "mlp")),
 }
 

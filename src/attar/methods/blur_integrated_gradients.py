@@ -16,6 +16,7 @@ from attar.core.inputs import Inputs, Named
 from attar.core.model import Chunked, Differentiable
 from attar.core.parts import Parts
 from attar.core.target import Target
+from attar.core.waves import of_waves, squared_frequencies, waves_of
 from attar.estimation.path_integral import FEWEST, copies, path_integral, shaped, wide
 
 _SHARP = 1.0  # positions: above, sigma falls by the same share in every step of t; below, by the same amount
@@ -60,7 +61,7 @@ class BlurIntegratedGradients:
                     f"{name} has shape {tuple(array.shape)}, a blur needs (batch, channels, *positions): for inputs "
                     f"without positions take IntegratedGradients{others}"
                 )
-        waves = inputs.parts.map(lambda array: _waves(wide(array), axes=array.ndim - 2))
+        waves = inputs.parts.map(lambda array: waves_of(wide(array), axes=array.ndim - 2))
         path = _Blurs(inputs, waves, self.sigma)
         return path_integral(model, path, targets, tolerance=self.tolerance, budget=self.budget)
 
@@ -83,52 +84,10 @@ class _Blurs:
             grown = torch.exp(math.log1p(self.sigma / _SHARP) * (1 - t))
             sigma, faster = _SHARP * (grown - 1), _SHARP * math.log1p(self.sigma / _SHARP) * grown
             sigma, faster = shaped(sigma, waves[None]), shaped(faster, waves[None])
-            squares, axes = _squared_frequencies(waves), waves.ndim - 2
+            squares, axes = squared_frequencies(waves), waves.ndim - 2
             decay = -0.5 * sigma**2 * squares
             # What is lost, off the input: at t = 1 that is nothing, and the input is what it was to the last digit.
-            blurred = wide(given[name]) + _of_waves(waves * torch.expm1(decay), axes)
+            blurred = wide(given[name]) + of_waves(waves * torch.expm1(decay), axes)
             points[name] = blurred.flatten(0, 1).to(given[name].dtype)
-            speeds[name] = _of_waves(waves * torch.exp(decay) * (sigma * faster * squares), axes)
+            speeds[name] = of_waves(waves * torch.exp(decay) * (sigma * faster * squares), axes)
         return copies(self.inputs, len(t)).replace(Parts(points)), Parts(speeds)
-
-
-def _squared_frequencies(waves: Float[Tensor, "batch channels *positions"]) -> Float[Tensor, "*positions"]:
-    """In radians per position, squared and summed over the axes."""
-    total = waves.new_zeros(())
-    for axis, length in enumerate(waves.shape[2:]):
-        squares = (torch.arange(length, device=waves.device, dtype=waves.dtype) * (math.pi / length)) ** 2
-        total = total + squares.reshape(-1, *[1] * (waves.ndim - 3 - axis))
-    return total
-
-
-def _waves(array: Tensor, axes: int) -> Tensor:
-    """The cosine transform (II, not normalised) along each of the last axes, by Fourier's of the even
-    entries and then the odd ones backwards (Makhoul 1980)."""
-    for axis in range(-axes, 0):
-        array = array.movedim(axis, -1)
-        length = array.shape[-1]
-        turned = torch.cat([array[..., ::2], array[..., 1::2].flip(-1)], -1)
-        found = torch.fft.rfft(turned) * _twist(array, -1)
-        array = torch.cat([found.real, -found.imag[..., 1 : length - length // 2].flip(-1)], -1).movedim(-1, axis)
-    return array
-
-
-def _of_waves(waves: Tensor, axes: int) -> Tensor:
-    """The array with these waves: `_waves` backwards."""
-    for axis in range(-axes, 0):
-        waves = waves.movedim(axis, -1)
-        length = waves.shape[-1]
-        mirrored = torch.cat([torch.zeros_like(waves[..., :1]), -waves[..., 1:].flip(-1)], -1)
-        half = slice(length // 2 + 1)
-        turned = torch.fft.irfft(torch.complex(waves[..., half], mirrored[..., half]) * _twist(waves, 1), n=length)
-        first, last = turned[..., : length - length // 2], turned[..., length - length // 2 :].flip(-1)
-        waves = torch.empty_like(waves)
-        waves[..., ::2], waves[..., 1::2] = first, last
-        waves = waves.movedim(-1, axis)
-    return waves
-
-
-def _twist(array: Tensor, sign: int) -> Tensor:
-    length = array.shape[-1]
-    angle = torch.arange(length // 2 + 1, device=array.device, dtype=array.dtype) * (sign * math.pi / (2 * length))
-    return torch.complex(angle.cos(), angle.sin())

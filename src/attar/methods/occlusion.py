@@ -14,6 +14,7 @@ from attar.core.features import Features
 from attar.core.inputs import Inputs
 from attar.core.model import Chunked, Predictor
 from attar.core.target import Target
+from attar.estimation.absence import Imputation
 from attar.estimation.removal import removal
 
 
@@ -24,7 +25,8 @@ class Occlusion:
     In units of the target; positive supports it. `by` says which rows make up a feature and what share of a row
     goes with it (None: every entry of a tensor, every row of a graph or bag is its own feature; `Windows` slide); a
     removed row goes to `baseline` by its share. The values are the features' own; with `on_rows` they are laid out like
-    the inputs: each row has the mean over the features that hold it, by their shares, or 0 where none does.
+    the inputs: each row has the mean over the features that hold it, by their shares, or 0 where none does. Where
+    `baseline` is an imputation (`NoisyLinear(noise=0)`, of pictures), what is gone is filled in from what is left.
     Exact. One evaluation per feature that differs from the baseline: what stands there already is given an exact 0
     unasked (on pictures with an empty background, half of them).
     Misleads where features stand in for each other (either alone can go at no loss) and where an example without
@@ -33,7 +35,7 @@ class Occlusion:
     """
 
     by: Callable[[Inputs], Features] | None = None
-    baseline: Baseline = field(default_factory=Zeros)
+    baseline: Baseline | Imputation = field(default_factory=Zeros)
     on_rows: bool = False
 
     needs: ClassVar[type] = Predictor
@@ -45,7 +47,7 @@ class Occlusion:
         """Several targets, all from the same evaluations."""
         outputs = model.predict(inputs)
         with_it = [target(outputs) for target in targets]
-        removed = removal(inputs, self.by, self.baseline(inputs))
+        removed = removal(inputs, self.by, self.baseline)
         losses: list[list[Tensor]] = [[output.new_zeros(0)] for output in with_it]
         at = 0
         while at < len(removed.owner):

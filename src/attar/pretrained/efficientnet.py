@@ -4,6 +4,7 @@ The network follows Tan and Le 2019, arXiv:1905.11946, table 1, as the Lite vari
 excitation, stem and head as they are. Padding is that of TensorFlow, which puts the odd pixel after.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from torch.nn import functional
 
 from attar.adapters.torch import TorchModel
 from attar.core.examples import Examples
+from attar.domains.images.parts import Superpixels
 from attar.domains.images.read import Picture, read_picture
 from attar.pretrained.card import Pretrained
 from attar.pretrained.files import package_file
@@ -138,7 +140,7 @@ def load() -> Pretrained:
     network.eval().requires_grad_(False)
 
     def read(path: str | Path) -> Examples:
-        return read_picture(path, Picture(size=(SIDE,)))
+        return replace(read_picture(path, Picture(size=(SIDE,))), features=Superpixels())
 
     return Pretrained(
         name="efficientnet-lite0",

@@ -1,5 +1,6 @@
 """Pixels filled in from their neighbours, so that an image without some of them still looks like an image."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +14,6 @@ from attar.core.features import Features, Grouped
 from attar.core.inputs import Inputs, Tensors
 from attar.core.parts import Parts, precise
 from attar.estimation.absence import Absence
-from attar.evaluation.removed import By
 
 _SIDE, _CORNER = 1 / 6, 1 / 12  # what a neighbour counts
 _TOLERANCE = 1e-10  # of the image's norm, or one rounding of its numbers where that is more
@@ -37,7 +37,7 @@ class NoisyLinear:
     noise: float = 0.01
     seed: int = 0
 
-    def without(self, inputs: Inputs, by: By) -> Absence:
+    def without(self, inputs: Inputs, by: Callable[[Inputs], Features] | None) -> Absence:
         if not isinstance(inputs, Tensors) or inputs.values.ndim != 4:
             raise InputError("a linear imputation is for images (batch, channels, height, width): give a baseline")
         height, width = inputs.values.shape[2:]
