@@ -17,10 +17,11 @@ from attar.core.inputs import Tensors
 from attar.core.method import Method
 from attar.core.model import Chunked
 from attar.core.parts import Parts
+from attar.core.waves import of_waves, waves_of
 from attar.estimation.path_integral import jump_error
 from attar.estimation.quadrature import added, rule
 from attar.methods import guided_integrated_gradients
-from attar.methods.blur_integrated_gradients import BlurIntegratedGradients, _of_waves, _waves
+from attar.methods.blur_integrated_gradients import BlurIntegratedGradients
 from attar.methods.guided_integrated_gradients import GuidedIntegratedGradients
 from attar.methods.integrated_gradients import IntegratedGradients
 from models import FEATURES, Formula, PooledCNN, case, close, images, in_dtype, numbers, relu_mlp, seeded, table
@@ -378,9 +379,9 @@ def test_a_blur_does_not_depend_on_the_batch_size() -> None:
 @pytest.mark.parametrize("shape", [(2, 3, 1), (2, 1, 2), (1, 2, 7), (2, 1, 5, 4), (1, 1, 3, 4, 5)])
 def test_the_cosine_transform_is_scipys_and_comes_back(shape: tuple[int, ...]) -> None:
     x, axes = numbers(*shape), len(shape) - 2
-    waves = _waves(x, axes)
+    waves = waves_of(x, axes)
     close(waves, torch.from_numpy(dctn(x.numpy(), axes=range(2, len(shape)))) / 2**axes, 1e-13)
-    close(_of_waves(waves, axes), x, 1e-13)
+    close(of_waves(waves, axes), x, 1e-13)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])

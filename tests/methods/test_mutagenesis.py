@@ -79,7 +79,9 @@ def test_a_window_beyond_the_end_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "inputs", [torch.rand(2, 4, 6), torch.ones(2, 4, 6), torch.eye(4)[None, None], torch.eye(4)], ids=str
+    "inputs",
+    [torch.rand(2, 4, 6), torch.ones(2, 4, 6), torch.eye(4)[None, None], torch.eye(4)],
+    ids=["shares", "all letters at once", "a picture", "one sequence"],
 )
 def test_what_is_no_sequence_of_letters_is_refused(inputs: Tensor) -> None:
     model = Formula(lambda x: x.flatten(1).sum(1, keepdim=True))
