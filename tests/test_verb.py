@@ -455,7 +455,7 @@ def test_a_model_that_offers_what_a_method_needs_is_asked_as_it_is() -> None:
 def test_provenance_pickles() -> None:
     found = attribute(relu_mlp(), images()[:, 0, 0, :4].repeat(1, 2)[:, :5], GradInput())
     again = pickle.loads(pickle.dumps(found))
-    assert (again.method, again.target) == ("GradInput()", "Predicted()")
+    assert (again.method, again.target) == ("GradInput(base=Gradient(), baseline=Zeros())", "Predicted()")
     assert isinstance(pd.Series(dict(again.ranked(0))), pd.Series)
 
 

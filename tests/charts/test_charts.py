@@ -74,7 +74,7 @@ def test_bars_stand_in_order_with_their_intervals_and_are_pale_where_they_hold_0
     assert paints[0] == paints[2] != paints[1]
     of_harm = charts.bars(importance([0.5, -0.4], [0.1, 0.05]))  # told from 0, on the other side of it
     assert [to_hex(bar.get_facecolor()) for bar in of_harm.patches] == [paints[0]] * 2
-    assert "and 1 more columns" in axes.get_title("left")
+    assert "and 1 more column" in axes.get_title("left")
     assert "nats" in axes.get_xlabel()
 
 
@@ -149,7 +149,7 @@ def test_a_swarm_has_every_value_and_is_dark_where_the_column_is_large() -> None
         ranks = np.asarray(known[row].get_array())
         assert np.argsort(ranks).tolist() == np.argsort(table[:, column]).tolist()
         assert (ranks.min(), ranks.max()) == (0, 1)
-    assert "30 rows (and 1 more columns)" in axes.get_title("left")
+    assert "30 rows (and 1 more column)" in axes.get_title("left")
 
 
 def test_of_a_category_dots_are_hollow() -> None:

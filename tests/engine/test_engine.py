@@ -1,6 +1,7 @@
 """Running tasks and training modules: the same results, however many workers and whatever came before."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -31,10 +32,17 @@ def _fails_at_two(k: int) -> int:
     return k
 
 
-def _late_first(k: int) -> int:
+def _late_first(k: int, folder: Path) -> int:
+    """The first task ends some time after another has; the others leave a file when they do."""
     import time
 
+    for _ in range(600 if k == 0 else 0):
+        if any(folder.iterdir()):
+            break
+        time.sleep(0.1)
     time.sleep(0.3 if k == 0 else 0)
+    if k:
+        (folder / str(k)).touch()
     return 10 * k
 
 
@@ -64,8 +72,8 @@ def test_every_worker_has_one_thread(workers: int) -> None:
     assert {threads for _, threads in run(_threads, [(0,), (1,)], workers=workers)} == {1}
 
 
-def test_results_come_as_they_are_done_and_say_whose_they_are() -> None:
-    found = list(run(_late_first, [(k,) for k in range(4)], workers=2))
+def test_results_come_as_they_are_done_and_say_whose_they_are(tmp_path: Path) -> None:
+    found = list(run(_late_first, [(k, tmp_path) for k in range(4)], workers=2))
     assert dict(found) == {k: 10 * k for k in range(4)}
     assert [k for k, _ in found] != [0, 1, 2, 3]
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from attar import attribute
 from attar.adapters import adapt
+from attar.core import baseline
 from attar.core.attribution import Attribution
 from attar.core.errors import InputError, UnsupportedError
 from attar.core.inputs import Tensors
@@ -28,6 +29,7 @@ from attar.core.method import needs_of
 from attar.core.model import Attending, Chunked, Differentiable, Layered, Pooled, Predictor, SelfAttending, lacks, told
 from attar.core.parts import Parts
 from attar.core.target import Logit
+from attar.methods import METHODS
 from models import MODELS, Case, case, every_thrifty_method, method_class, takes
 
 METHODS_BY_NAME = every_thrifty_method()
@@ -486,7 +488,8 @@ def test_the_repr_makes_the_method_again(name: str) -> None:
     plain = method_class(name)()
     values = {field.name: getattr(plain, field.name) for field in fields(plain)}
     others = {option: _other(value) for option, value in values.items() if isinstance(value, bool | int | float)}
-    known = vars(import_module(method_class(name).__module__))
+    bases = {each.__name__: each for each in map(method_class, METHODS)}
+    known = bases | vars(baseline) | vars(import_module(method_class(name).__module__))
     for method in (plain, replace(plain, **others)):
         assert eval(repr(method), dict(known)) == method
         assert pickle.loads(pickle.dumps(method)) == method

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from attar.core.importance import Importance
+from attar.core.note import counted
 from attar.core.surface import GREY, INK, PALE, cut, rows_of, surface, title
 
 
@@ -26,5 +27,5 @@ def bars(importance: Importance, *, limit: int = 15, ax: Axes | None = None) -> 
         rows_of(axes, [cut(name) for name, _ in order])
         rest = len(importance) - len(rows)
         axes.set_xlabel(f"{importance.unit or 'importance'}, 95% interval; pale: not told from 0")
-        title(axes, importance.how + (f"\n(and {rest:,} more columns)" if rest > 0 else ""))
+        title(axes, importance.how + (f"\n(and {counted(rest, 'more column')})" if rest > 0 else ""))
     return axes

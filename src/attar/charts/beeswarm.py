@@ -9,6 +9,7 @@ from matplotlib.cm import ScalarMappable
 from attar.core.attribution import Attribution
 from attar.core.column import is_missing
 from attar.core.importance import by_column
+from attar.core.note import counted
 from attar.core.surface import GREY, INK, asked, cut, number, rows_of, surface, title
 
 _BINS, _HALF = 60, 0.38  # of a row's width, within which dots stand above each other; and half of a row's height
@@ -55,7 +56,8 @@ def beeswarm(
         rest = values.shape[1] - len(order)
         title(
             axes,
-            f"{found.method.split('(')[0]}, {len(values):,} rows" + (f" (and {rest:,} more columns)" if rest else ""),
+            f"{found.method.split('(')[0]}, {len(values):,} rows"
+            + (f" (and {counted(rest, 'more column')})" if rest else ""),
         )
     return axes
 

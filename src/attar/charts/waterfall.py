@@ -2,12 +2,16 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
 
 from attar.core.attribution import Attribution
 from attar.core.errors import InputError
 from attar.core.heat import AGAINST, SUPPORTS
 from attar.core.show import leading
 from attar.core.surface import GREY, INK, PALE, asked, cut, number, rows_of, surface, title
+
+_LETTER = 0.7  # the width of a letter over its height, with room for what the names of the columns take off the axes
+_MOST = 0.6  # of the axes' width that a label may take
 
 
 def waterfall(found: Attribution, example: int = 0, *, limit: int = 10, ax: Axes | None = None) -> Axes:
@@ -43,16 +47,31 @@ def waterfall(found: Attribution, example: int = 0, *, limit: int = 10, ax: Axes
         axes.vlines(np.r_[start, ends], np.r_[0, rows] - 0.31, np.r_[0, rows] + 1.31, color=PALE, linewidth=1, zorder=0)
         axes.plot([start, end], [0, len(steps) + 1], "D", color=INK, markersize=5)
         reach = np.ptp(np.r_[start, ends, end]) or 1.0
+        labels = []
         for row, value, error, at, to in zip(rows.tolist(), values, errors, left, ends, strict=True):
             nothing = abs(value) < 1e-9 * reach
             said = "0" if nothing else number(value) if value < 0 else f"+{number(value)}"
             said += f" ± {1.96 * error:.2g}" if error > 0 else ""
-            axes.text(max(at, to) + 1.96 * error + 0.02 * reach, row, said, va="center", fontsize="small", color=GREY)
+            place = float(max(at, to) + 1.96 * error + 0.02 * reach)
+            axes.text(place, row, said, va="center", fontsize="small", color=GREY)
+            labels.append((place, said))
         axes.text(start + 0.03 * reach, 0, number(start), va="center", fontsize="small", color=GREY)
         axes.text(end + 0.03 * reach, len(steps) + 1, number(end), va="center", fontsize="small", color=INK)
         rows_of(axes, ["reference", *(name for name, _, _ in steps), "output"])
         axes.use_sticky_edges = False
         axes.margins(x=0.16)
+        _make_room(axes, labels)
         axes.set_xlabel(asked(found.target))
         title(axes, found.method.split("(")[0])
     return axes
+
+
+def _make_room(axes: Axes, labels: list[tuple[float, str]]) -> None:
+    """Stretch the axis to the right until every label, which begins where it is said to, ends inside."""
+    wide = axes.get_window_extent().width
+    letter = _LETTER * FontProperties(size="small").get_size_in_points() * axes.figure.dpi / 72
+    low, high = axes.get_xlim()
+    for begins, said in labels:
+        share = min(_MOST, letter * len(said) / wide)
+        high = max(high, (begins - share * low) / (1 - share))
+    axes.set_xlim(low, high)

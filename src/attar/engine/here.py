@@ -1,6 +1,7 @@
 """Running many tasks on this machine."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -32,6 +33,8 @@ def run(
                 found = function(*task)
             yield k, found
         return
+    # A worker that has grown is exchanged for another between tasks, as loky says then; nothing is lost by it.
+    warnings.filterwarnings("ignore", message="A worker stopped while some jobs", category=UserWarning)
     pool: Any = Parallel(n_jobs=count, backend="loky", return_as="generator_unordered", inner_max_num_threads=1)
     # loky's tracker lets Ctrl-C through again once it has started, so it starts first; workers then never see it.
     _start_tracker()
