@@ -32,6 +32,10 @@ def _fails_at_two(k: int) -> int:
     return k
 
 
+def _tenfold(k: int) -> int:
+    return 10 * k
+
+
 def _late_first(k: int, folder: Path) -> int:
     """The first task ends some time after another has; the others leave a file when they do."""
     import time
@@ -79,7 +83,7 @@ def test_results_come_as_they_are_done_and_say_whose_they_are(tmp_path: Path) ->
 
 
 def test_one_worker_takes_tasks_in_order() -> None:
-    assert list(run(_late_first, [(2,), (0,), (1,)], workers=1)) == [(0, 20), (1, 0), (2, 10)]
+    assert list(run(_tenfold, [(2,), (0,), (1,)], workers=1)) == [(0, 20), (1, 0), (2, 10)]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -90,7 +94,7 @@ def test_an_exception_in_a_task_is_raised_here(workers: int) -> None:
 
 @pytest.mark.parametrize("workers", [None, 1, 2])
 def test_no_tasks_have_no_results(workers: int | None) -> None:
-    assert list(run(_late_first, [], workers=workers)) == []
+    assert list(run(_tenfold, [], workers=workers)) == []
 
 
 def test_one_task_stays_in_this_process() -> None:
