@@ -62,8 +62,8 @@ def audit(
     data: Annotated[
         str,
         typer.Argument(
-            help=f"A file of molecules (CSV, TSV, Parquet, SDF, SMI), any other table (no column of SMILES), or: rose; "
-            f"or, made for --rule: {', '.join(DOMAINS[1:])}."
+            help=f"A file of molecules (CSV, TSV, Parquet, SDF, SMI), any other table (no column of SMILES), or: rose, "
+            f"husky-or-wolf; or, made for --rule: {', '.join(DOMAINS[1:])}."
         ),
     ],
     input: Annotated[str | None, typer.Option(help="Column of SMILES; found if not given.")] = None,
@@ -126,6 +126,11 @@ def audit(
     from attar.audit.plan import GivenPlan, Plan
     from attar.core.rule_text import says_sum
 
+    if data == "husky-or-wolf":
+        allowed = {"--data", "--report", "--json", "--seed", "--fail-on"}
+        _refuse(written := _written(context), sorted(written - allowed), "audit husky-or-wolf makes its own pictures")
+        _husky_or_wolf(page, json, seed, fail_on)
+        return
     counts = counts or (rule is not None and says_sum(rule))  # a sum has a term's weight for every match
     written = _written(context)
     named = None if methods is None else _listed(methods)
@@ -639,6 +644,26 @@ def _status() -> Any:
     from rich.console import Console
 
     return Console(stderr=True).status("")
+
+
+def _husky_or_wolf(page: Path, json: Path | None, seed: int, fail_on: str | None) -> None:
+    """The story of a classifier that snow misleads."""
+    from json import dumps
+
+    from attar.core.writing import write_whole
+    from attar.experiments.husky_or_wolf.audit import audit as tell
+    from attar.report import husky_or_wolf as report
+
+    with _progress("auditing") as progress:
+        record = tell(seed=seed, command=shlex.join(["attar", *sys.argv[1:]]), progress=progress)
+    if json is not None:
+        write_whole(json, dumps(record, indent=1, ensure_ascii=False))
+    write_whole(page, report.page(record))
+    print(report.terminal(record))
+    print(f"\nReport: {page}" + (f"   JSON: {json}" if json is not None else ""))
+    print(f"Took {record['provenance']['seconds']:.0f} s on 1 processor.")
+    if fail_on is not None and SEVERITY.index(record["verdict"]) >= SEVERITY.index(fail_on):
+        raise typer.Exit(1)
 
 
 def _write(record: dict[str, Any], page: Path, json: Path | None) -> None:
