@@ -91,7 +91,7 @@ class Animal(nn.Module):
 
 def test_a_model_that_sees_only_snow_is_distrusted() -> None:
     test = make(60, seed=9)
-    found = told("snow", Snow(), test, {"gradient": lambda _: Gradient()}, explained=10)
+    found = told("snow", Snow(), test, {"gradient": Gradient()}, explained=10)
     assert (found.test.value, found.swapped.value, found.follows.value) == (1.0, 0.0, 1.0)
     assert found.verdict == "distrust"
     assert "it looks at the ground: 100% right on its test, 0% with the grounds exchanged" in found.reason

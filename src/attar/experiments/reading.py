@@ -4,7 +4,7 @@ import io
 import math
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,22 +29,14 @@ _MOST = 1000  # examples of one file that are explained at once
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class Reading(Picture):
     """How a file is read. What is left out (None) is settled by the file, and said.
 
-    A picture: `size` is (height, width), or one number for the shorter side with the middle square cut out; its numbers
-    are divided by `scale` (255), less `mean`, over `std`, one number for each channel; `grey` gives one channel;
-    `channels_last` lays it out as (height, width, channels). A table: `columns` are those that the model takes, in its
-    order, and `label` is the column of the right answers, which is none of them. `row` is one row, counted as messages
-    about the file do: a line of text (the header is line 1), otherwise from 1.
+    A picture: as `Picture` says. A table: `columns` are those that the model takes, in its order, and `label` is the
+    column of the right answers, which is none of them. `row` is one row, counted as messages about the file do: a line
+    of text (the header is line 1), otherwise from 1.
     """
 
-    size: tuple[int, ...] | None = None
-    scale: float | None = None
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    grey: bool = False
-    channels_last: bool = False
     columns: tuple[str, ...] | None = None
     row: int | None = None
     label: str | None = None
@@ -56,7 +48,7 @@ class Reading:
                 raise InputError(f"{path} is {kind}: --{name.replace('_', '-')} says nothing about it; leave it out")
 
 
-_OF_PICTURES = ("size", "scale", "mean", "std", "grey", "channels_last")
+_OF_PICTURES = tuple(field.name for field in fields(Picture))
 
 
 def read_examples(
@@ -78,8 +70,7 @@ def read_examples(
         raise InputError(f"{path} is a Python pickle. Opening one can run code, so attar never does: save .npy or CSV")
     if start.startswith((b"\x89PNG", b"\xff\xd8\xff")):
         reading.refuse(path, "a picture", "columns", "row", "label")
-        look = {name: getattr(reading, name) for name in _OF_PICTURES}
-        return read_picture(path, Picture(**look), dtype)
+        return read_picture(path, reading, dtype)
     if path.name.lower().endswith((*WAV, *EDF, *NIFTI)):
         reading.refuse(path, "a signal or a volume", "columns", "row", "label", *_OF_PICTURES)
         is_volume = path.name.lower().endswith(NIFTI)

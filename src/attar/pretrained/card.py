@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -20,18 +19,17 @@ class Pretrained:
     """A model that others trained, as an ordinary one: `attar.attribute(it.model, it.read(path).inputs, method)`.
 
     What it does to an input first (scales, means) is part of `model`, so that values are those of what was read.
-    `outputs` are the names of its outputs, where they have any. `read` turns a file, or for text a sentence, into
-    `Examples`; `named_target` turns words about an output into a `Target`, where outputs have more than names. `around`
-    keeps of examples what the output that the words name depends on, where they hold much more.
+    `outputs` are the names of its outputs, where they have any. `read` turns a file (by its path) into `Examples`, with
+    options of its domain; `named_target` turns words about an output into a `Target`, where outputs have more than
+    names. `around` keeps of examples what the output that the words name depends on, where they hold much more.
     `narrowed` is the model that answers what a target asks of one example, where that costs less than all its answers;
     `remarks` are what to say of the answers themselves.
     """
 
     name: str
     model: Any
-    read: Callable[[str | Path], Examples]
+    read: Callable[..., Examples]
     outputs: tuple[str, ...] = ()
-    said: str = ""
     named_target: Callable[[str, Examples], Target | None] | None = None
     around: Callable[[str, Examples], Examples] | None = None
     narrowed: Callable[[Target], Any] | None = None

@@ -76,7 +76,7 @@ def _of(each: Told) -> dict[str, Any]:
 
 
 def _pictured(
-    which: int, test: Pictures, models: Mapping[str, nn.Module], methods: Mapping[str, Callable[[Tensor], Method]]
+    which: int, test: Pictures, models: Mapping[str, nn.Module], methods: Mapping[str, Method]
 ) -> dict[str, Any]:
     """One picture: as it is, with its ground exchanged, and what each model says and why, as data addresses of PNG."""
     place = slice(which, which + 1)
@@ -86,10 +86,10 @@ def _pictured(
         with torch.no_grad():
             said, said_then = (int(model(pixels).argmax(1)) for pixels in (seen, swapped))
         maps = {}
-        for method, make_method in methods.items():
-            values = attribution_map(model, seen, make_method(seen), torch.tensor([said]))[0].double().numpy()
+        for named, method in methods.items():
+            values = attribution_map(model, seen, method, torch.tensor([said]))[0].double().numpy()
             grey = seen[0].mean(0).double().numpy()
-            maps[method] = png(over(grey, values, shared_scale([values.ravel().tolist()])))
+            maps[named] = png(over(grey, values, shared_scale([values.ravel().tolist()])))
         rows.append({"model": name, "said": CLASSES[said], "said_swapped": CLASSES[said_then], "maps": maps})
     return {
         "is": CLASSES[int(test.labels[which])],

@@ -25,7 +25,7 @@ class Classifier(nn.Module):
         return self.head(self.maps(2 * pixels - 1).amax((2, 3)))
 
 
-class Named(nn.Module):
+class BothClasses(nn.Module):
     """The one logit of a wolf as a score for each class, so that either can be asked about."""
 
     def __init__(self, inside: Classifier) -> None:
@@ -42,4 +42,4 @@ def fitted(pictures: Pictures, *, epochs: int, seed: int = 0) -> nn.Module:
     network = train(
         Classifier, Tensors(pictures.pixels), pictures.labels.float(), epochs=epochs, batch_size=32, seed=seed
     )
-    return Named(network).eval()  # type: ignore[arg-type]
+    return BothClasses(network).eval()  # type: ignore[arg-type]
