@@ -26,6 +26,7 @@ OF_MOLECULES = (
     "--strength", "--subgraphs", "--bonds",
 )  # fmt: skip
 OF_ROWS = ("--columns", "--positive")
+OF_PHOTOS = ("--images", "--labels", "--masks", "--backbone")
 NOT_OF_ROWS = ("--radius", "--counts", "--bits", "--penalty", "--strength", "--epochs", "--subgraphs", "--bonds")
 STOPPED = 130
 _PATIENCE = 15  # seconds after which somebody who waits is told what goes on
@@ -113,6 +114,19 @@ def audit(
     ] = "spread",
     bonds: Annotated[str, typer.Option(help="From bonds to atoms: receivers, none.")] = "receivers",
     workers: Annotated[int | None, typer.Option(help="Processes; all processors if not given.")] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="For husky-or-wolf: fit heads on this frozen network of photos, efficientnet-lite0."),
+    ] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="For husky-or-wolf: a folder of your own photos, with --labels.")
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV of their labels: columns file and label, with a first line that says so.")
+    ] = None,
+    masks: Annotated[
+        Path | None, typer.Option(help="Folder of a PNG for each photo, white where the animal is, in the same size.")
+    ] = None,
 ) -> None:
     """Can this attribution be trusted? Fit models, attribute, test against the rule and the three pitfalls."""
     if fail_on is not None and fail_on not in SEVERITY[1:]:
@@ -127,10 +141,12 @@ def audit(
     from attar.core.rule_text import says_sum
 
     if data == "husky-or-wolf":
-        allowed = {"--data", "--report", "--json", "--seed", "--fail-on"}
-        _refuse(written := _written(context), sorted(written - allowed), "audit husky-or-wolf makes its own pictures")
-        _husky_or_wolf(page, json, seed, fail_on)
+        allowed = {"--data", "--report", "--json", "--seed", "--fail-on", *OF_PHOTOS}
+        of_what = "makes its own pictures" if images is None else "is about photos"
+        _refuse(written := _written(context), sorted(written - allowed), f"audit husky-or-wolf {of_what}")
+        _husky_or_wolf(page, json, seed, fail_on, backbone, images, labels, masks)
         return
+    _refuse(_written(context), OF_PHOTOS, "photos are for audit husky-or-wolf")
     counts = counts or (rule is not None and says_sum(rule))  # a sum has a term's weight for every match
     written = _written(context)
     named = None if methods is None else _listed(methods)
@@ -646,16 +662,35 @@ def _status() -> Any:
     return Console(stderr=True).status("")
 
 
-def _husky_or_wolf(page: Path, json: Path | None, seed: int, fail_on: str | None) -> None:
-    """The story of a classifier that snow misleads."""
+def _husky_or_wolf(
+    page: Path,
+    json: Path | None,
+    seed: int,
+    fail_on: str | None,
+    backbone: str | None,
+    images: Path | None,
+    labels: Path | None,
+    masks: Path | None,
+) -> None:
+    """The story of a classifier that snow misleads, on made pictures or on somebody's photos."""
     from json import dumps
 
     from attar.core.writing import write_whole
     from attar.experiments.husky_or_wolf.audit import audit as tell
+    from attar.experiments.husky_or_wolf.photo_audit import photo_audit
     from attar.report import husky_or_wolf as report
 
+    if images is None and (labels is not None or masks is not None):
+        raise InputError("--labels and --masks are of photos: name their folder with --images")
+    if images is not None and labels is None:
+        raise InputError(f"no labels of the photos in {images}: name their CSV file (file,label) with --labels")
+    command = shlex.join(["attar", *sys.argv[1:]])
     with _progress("auditing") as progress:
-        record = tell(seed=seed, command=shlex.join(["attar", *sys.argv[1:]]), progress=progress)
+        if images is None or labels is None:
+            record = tell(seed=seed, backbone=backbone, command=command, progress=progress)
+        else:
+            seen_by = {} if backbone is None else {"backbone": backbone}
+            record = photo_audit(images, labels, masks, **seen_by, seed=seed, command=command, progress=progress)
     if json is not None:
         write_whole(json, dumps(record, indent=1, ensure_ascii=False))
     write_whole(page, report.page(record))

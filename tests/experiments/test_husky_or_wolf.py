@@ -10,8 +10,9 @@ from torch import nn
 
 import attar
 from attar.cli import main
+from attar.experiments.husky_or_wolf.maps import usual
 from attar.experiments.husky_or_wolf.pictures import Pictures, make
-from attar.experiments.husky_or_wolf.story import Share, Told, told, usual
+from attar.experiments.husky_or_wolf.story import Share, Told, told
 from attar.methods.gradient import Gradient
 
 
@@ -93,6 +94,7 @@ def test_a_model_that_sees_only_snow_is_distrusted() -> None:
     test = make(60, seed=9)
     found = told("snow", Snow(), test, {"gradient": Gradient()}, explained=10)
     assert (found.test.value, found.swapped.value, found.follows.value) == (1.0, 0.0, 1.0)
+    assert (found.grounded.value, found.moved, found.chance) == (1.0, None, 0.5)
     assert found.verdict == "distrust"
     assert "it looks at the ground: 100% right on its test, 0% with the grounds exchanged" in found.reason
     # Spread evenly over the picture where light says wolf; of a dog nothing is positive, which lies nowhere.
@@ -116,6 +118,9 @@ def share(value: float, count: int = 100) -> Share:
     [
         (1.0, 0.0, 1.0, "distrust"),
         (1.0, 0.7, 0.9, "distrust"),
+        (1.0, 0.1, 0.5, "distrust"),  # it says the class of the ground that the animal was put on
+        (1.0, 0.45, 0.5, "caution"),  # not more often than chance allows
+        (1.0, 0.96, 0.95, "caution"),  # right on any ground, and says the same without an animal
         (1.0, 0.95, 0.5, "trust"),
         (1.0, 0.8, 0.5, "caution"),  # it loses something, and does not follow the ground
         (0.5, 0.5, 0.5, "caution"),  # no better than chance
@@ -125,7 +130,15 @@ def share(value: float, count: int = 100) -> Share:
 def test_the_verdict_follows_what_decides(test: float, swapped: float, follows: float, verdict: str) -> None:
     """And no map: those of all these lie on the animal entirely."""
     inside = {"grad-cam": Share(1.0, 1.0, 1.0)}
-    found = Told(name="a", test=share(test), swapped=share(swapped), follows=share(follows), inside=inside, area=0.1)
+    found = Told(
+        name="a",
+        test=share(test),
+        swapped=share(swapped),
+        grounded=share(1 - swapped),
+        follows=share(follows),
+        inside=inside,
+        area=0.1,
+    )
     assert found.verdict == verdict
 
 
@@ -158,7 +171,7 @@ def test_the_story_from_the_shell(
     assert said.startswith("Verdict: DISTRUST. It looks at the ground")
     assert max(map(len, said.splitlines())) <= 110
     html = Path("h.html").read_text()
-    assert html.count("<img ") == 4 * (2 + 2 * 3)
+    assert html.count("<img ") == 4 * (3 + 2 * 3)
     assert "http" not in html.replace("http-equiv", "")
     for name in ("as it was trained", "distrust", "trust", "ground exchanged"):
         assert name in html

@@ -85,9 +85,13 @@ class EfficientNetLite0(nn.Module):
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(_HEAD, _CLASSES)
 
-    def features(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1280"]:
+    def maps(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1280 rows columns"]:
+        """What is seen where, before it is pooled: a place for every 32 pixels."""
         off, over = PREPARED
-        return self.pool(self.head(self.blocks(self.stem((255 * pixels - off) / over)))).flatten(1)
+        return self.head(self.blocks(self.stem((255 * pixels - off) / over)))
+
+    def features(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch 1280"]:
+        return self.pool(self.maps(pixels)).flatten(1)
 
     def forward(self, pixels: Float[Tensor, "batch 3 height width"]) -> Float[Tensor, "batch classes"]:
         return self.classifier(self.features(pixels))

@@ -16,6 +16,8 @@ from attar.core.inputs import Tensors
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".gif")
 _PNG, _PNG_DEPTH = b"\x89PNG", 24  # where a PNG file says how many bits a channel has: Pillow cuts off what is beyond 8
 
+_ORIENTATION, _ON_ITS_SIDE = 0x0112, 5  # EXIF's tag, and the least of its values whose picture lies on its side
+
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
@@ -82,6 +84,20 @@ def read_picture(path: str | Path, look: Picture | None = None, dtype: torch.dty
     tensor = torch.from_numpy(np.ascontiguousarray(values))[None].to(dtype or torch.float32)
     seen = np.broadcast_to(pixels / 255, (*pixels.shape[:2], 3))[None]
     return Examples(inputs=Tensors(tensor), names=(Path(path).name,), said=", ".join(said), domain="images", seen=seen)
+
+
+def size_of(path: str | Path) -> tuple[int, int]:
+    """Height and width of the picture in a file, turned as its camera noted. Raises `InputError` as above."""
+    from PIL import Image, UnidentifiedImageError
+
+    first_bytes(path, suffixes=SUFFIXES)
+    try:
+        with Image.open(path) as file:
+            width, height = file.size
+            turned = file.getexif().get(_ORIENTATION, 1) >= _ON_ITS_SIDE
+    except UnidentifiedImageError as problem:
+        raise InputError(f"{path} is no picture that can be opened: save it as PNG or JPEG") from problem
+    return (width, height) if turned else (height, width)
 
 
 def _resized(picture: Any, size: tuple[int, ...]) -> tuple[Any, str]:

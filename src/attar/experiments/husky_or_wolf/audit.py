@@ -1,103 +1,112 @@
 """`attar audit husky-or-wolf`: a classifier that snow misleads, what shows it, the mend, and what the mend changes."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
 
-from attar.core.heat import over, shared_scale
-from attar.core.method import Method
-from attar.core.svg import png
+from attar.experiments.husky_or_wolf.backbone import Backbone, head_of
+from attar.experiments.husky_or_wolf.maps import usual
 from attar.experiments.husky_or_wolf.networks import fitted
-from attar.experiments.husky_or_wolf.pictures import CLASSES, Pictures, make
-from attar.experiments.husky_or_wolf.story import Told, attribution_map, told, usual
+from attar.experiments.husky_or_wolf.pictures import CLASSES, make
+from attar.experiments.husky_or_wolf.record import of, pictured, provenance
+from attar.experiments.husky_or_wolf.story import Told, Views, told
 
-_FEW, _MANY, _TEST = (
-    240,
-    1440,
-    400,
-)  # pictures that the first model learns from, the mended one, and that both are asked
+Progress = Callable[[float, str], None]
+
+_FEW, _MANY, _TEST = 240, 1440, 400  # pictures that the misled network learns from, the mended one, and that both tell
 _EPOCHS = 12
-_SHOWN = 4
+_HEADS_MANY, _HEADS_TEST = 480, 240  # of the mended head on a backbone, which learns from fewer
+_SIDE, _TALL = 160, (0.3, 0.45)  # of what is drawn for a backbone: smaller animals on larger pictures
+_SHOWN, _EXPLAINED = 4, 6
 MISLED, MENDED = "as it was trained", "mended: grounds by the toss of a coin"
+Found = tuple[list[tuple[Told, torch.nn.Module]], Any, dict[str, int], str]
 
 
-def audit(*, seed: int = 0, command: str = "", progress: Callable[[float, str], None] | None = None) -> dict[str, Any]:
-    """The record of the story: both models, what decides, where maps lie, and pictures. Same seed, same record, but for
-    times. `verdict` is of the model as it was trained."""
-    start, say = perf_counter(), progress or _nobody
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        test, methods = make(_TEST, seed=seed + 1_000_003), usual()
-        say(0.0, "a model from pictures that mislead")
-        misled = fitted(make(_FEW, seed=seed), epochs=_EPOCHS, seed=seed)
-        say(0.15, "what it looks at")
-        first = told(MISLED, misled, test, methods)
-        say(0.4, "a model from pictures that do not")
-        mended = fitted(make(_MANY, seed=seed).shuffled(seed), epochs=_EPOCHS, seed=seed)
-        say(0.8, "what that looks at")
-        second = told(MENDED, mended, test, methods)
-        pictures = [_pictured(k, test, {MISLED: misled, MENDED: mended}, methods) for k in range(_SHOWN)]
-    finally:
-        torch.set_num_threads(threads)
-    from attar import __version__
+def audit(
+    *, seed: int = 0, backbone: str | None = None, command: str = "", progress: Progress | None = None
+) -> dict[str, Any]:
+    """The record of the story: both models, what decides, where maps lie, and pictures. `backbone` names a frozen
+    network of photos, on which heads are fitted; None: small networks are trained from nothing.
 
+    Same seed, same record, but for times. `verdict` is of the model as it was trained. Raises `InputError` for a
+    backbone that is none, `UnsupportedError` where it is not installed.
+    """
+    start, say = perf_counter(), progress or nobody
+    with one_thread():
+        both, test, counts, about = _trained(seed, say) if backbone is None else _heads(backbone, seed, say)
+        pictures = pictured(test, range(_SHOWN), both, CLASSES)
+    first = both[0][0]
     return {
         "kind": "husky-or-wolf",
         "verdict": first.verdict,
         "reason": first.reason,
-        "models": [_of(each) for each in (first, second)],
-        "counts": {"misled": _FEW, "mended": _MANY, "test": _TEST},
+        "about": about,
+        "models": [of(each) for each, _ in both],
+        "counts": counts,
         "pictures": pictures,
-        "provenance": {"attar": __version__, "command": command, "seed": seed, "seconds": perf_counter() - start},
+        "provenance": provenance(command, seed, perf_counter() - start),
     }
 
 
-def _nobody(share: float, what: str) -> None:
+def nobody(share: float, what: str) -> None:
     """Nobody waits to be told."""
 
 
-def _of(each: Told) -> dict[str, Any]:
-    return {
-        "name": each.name,
-        "verdict": each.verdict,
-        "reason": each.reason,
-        "test": asdict(each.test),
-        "swapped": asdict(each.swapped),
-        "follows": asdict(each.follows),
-        "area": each.area,
-        "inside": {name: asdict(share) for name, share in each.inside.items()},
-    }
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Sums of several threads are added in an order that differs from machine to machine."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
-def _pictured(
-    which: int, test: Pictures, models: Mapping[str, nn.Module], methods: Mapping[str, Method]
-) -> dict[str, Any]:
-    """One picture: as it is, with its ground exchanged, and what each model says and why, as data addresses of PNG."""
-    place = slice(which, which + 1)
-    seen, swapped = test.pixels[place], test.swapped().pixels[place]
-    rows = []
-    for name, model in models.items():
-        with torch.no_grad():
-            said, said_then = (int(model(pixels).argmax(1)) for pixels in (seen, swapped))
-        maps = {}
-        for named, method in methods.items():
-            values = attribution_map(model, seen, method, torch.tensor([said]))[0].double().numpy()
-            grey = seen[0].mean(0).double().numpy()
-            maps[named] = png(over(grey, values, shared_scale([values.ravel().tolist()])))
-        rows.append({"model": name, "said": CLASSES[said], "said_swapped": CLASSES[said_then], "maps": maps})
-    return {
-        "is": CLASSES[int(test.labels[which])],
-        "pixels": _png(seen[0]),
-        "swapped": _png(swapped[0]),
-        "models": rows,
-    }
+def _trained(seed: int, say: Progress) -> Found:
+    test, methods = make(_TEST, seed=seed + 1_000_003), usual()
+    say(0.0, "a model from pictures that mislead")
+    misled = fitted(make(_FEW, seed=seed), epochs=_EPOCHS, seed=seed)
+    say(0.15, "what it looks at")
+    first = told(MISLED, misled, test, methods)
+    say(0.4, "a model from pictures that do not")
+    mended = fitted(make(_MANY, seed=seed).shuffled(seed), epochs=_EPOCHS, seed=seed)
+    say(0.8, "what that looks at")
+    second = told(MENDED, mended, test, methods)
+    counts = {"misled": _FEW, "mended": _MANY, "test": _TEST, "explained": 40}
+    return [(first, misled), (second, mended)], test, counts, _about("small networks, trained from nothing", counts)
 
 
-def _png(pixels: Tensor) -> str:
-    return png(np.rint(255 * pixels.clamp(0, 1).numpy()).astype(np.uint8).transpose(1, 2, 0))
+def _heads(name: str, seed: int, say: Progress) -> Found:
+    backbone, drawn = Backbone.named(name), {"side": _SIDE, "tall": _TALL}
+    say(0.0, "drawing pictures")
+    few, many = make(_FEW, seed=seed, **drawn), make(_HEADS_MANY, seed=seed, **drawn).shuffled(seed)
+    test, seen, all_ = make(_HEADS_TEST, seed=seed + 1_000_003, **drawn), 0, _FEW + _HEADS_MANY + 3 * _HEADS_TEST
+
+    def see(pixels: torch.Tensor) -> torch.Tensor:
+        nonlocal seen
+        found = backbone.features(pixels)
+        seen += len(pixels)
+        say(0.15 + 0.45 * seen / all_, f"what {name} sees of them")
+        return found
+
+    heads = [head_of(see(each.pixels), each.labels, len(CLASSES)) for each in (few, many)]
+    views, methods, both = Views.of(test, see), usual(_SIDE, overlap=1), []
+    for k, (named, head) in enumerate(zip((MISLED, MENDED), heads, strict=True)):
+        say(0.6 + 0.2 * k, "maps")
+        judge = backbone.judge(head)
+        both.append((told(named, judge, test, methods, views=views, answer=head, explained=_EXPLAINED), judge))
+    counts = {"misled": _FEW, "mended": _HEADS_MANY, "test": _HEADS_TEST, "explained": _EXPLAINED}
+    return both, test, counts, _about(f"heads on {name}, which stays as it is", counts)
+
+
+def _about(models: str, counts: dict[str, int]) -> str:
+    return (
+        f"Made pictures: noughts are dogs, ones are wolves. Two {models}: one learnt from {counts['misled']} pictures "
+        f"(dogs on grass, wolves in snow), the mended one from {counts['mended']:,} (either on either). Both were "
+        f"asked about {counts['test']} others, dogs on grass and wolves in snow; maps are of {counts['explained']} of "
+        "these."
+    )

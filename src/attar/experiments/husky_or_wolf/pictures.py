@@ -17,7 +17,7 @@ from attar.core.errors import InputError
 
 CLASSES = ("dog", "wolf")
 GROUNDS = ("grass", "snow")
-_LEAST, _MOST = 22, 32  # pixels that an animal is high
+_TALL = (22 / 64, 32 / 64)  # of the picture's height, that an animal takes
 _SMALLEST = 48  # pixels a side
 _INK = 0.4  # of a digit's blackest: where it is darker stands the animal
 _PLAIN = (0.58, 0.68, 0.57)
@@ -56,27 +56,46 @@ class Pictures:
         """The same animals at the same places, each on the other ground."""
         return replace(self, ground=1 - self.ground)
 
+    @property
+    def of_ground(self) -> Int[Tensor, " pictures"]:
+        """The class that the ground belongs to: grass to dogs, snow to wolves."""
+        return self.ground
+
+    def exchanged(self) -> "list[Pictures]":
+        """The same as what a story asks for: as many exchanges as there are other grounds, which is one."""
+        return [self.swapped()]
+
+    def moved(self) -> "list[Pictures]":
+        """None: a drawn animal's pixels do not change with the ground that it is put on."""
+        return []
+
     def shuffled(self, seed: int) -> "Pictures":
         """The same animals, each on a ground by the toss of a coin: the mend."""
         drawn = np.random.default_rng([seed, 7]).integers(0, len(GROUNDS), len(self))
         return replace(self, ground=torch.from_numpy(drawn))
 
 
-def make(count: int, *, correlated: float = 1.0, side: int = 64, seed: int = 0) -> Pictures:
+def make(
+    count: int, *, correlated: float = 1.0, side: int = 64, tall: tuple[float, float] = _TALL, seed: int = 0
+) -> Pictures:
     """So many pictures, half of them wolves; a share `correlated` of the animals stands on the ground of their class
-    (dogs on grass, wolves in snow) and the others on the other. Raises `InputError` where none or no shares come of it.
+    (dogs on grass, wolves in snow) and the others on the other. An animal takes a share of the picture's height that
+    lies between those of `tall`. Raises `InputError` where none or no shares come of it.
     """
     if count < 2:
         raise InputError(f"count is {count}, expected 2 or more pictures")
     if not 0 <= correlated <= 1:
         raise InputError(f"correlated is {correlated}, expected a share from 0 to 1")
     if side < _SMALLEST:
-        raise InputError(f"side is {side}, expected at least {_SMALLEST} pixels, or no animal has room")
+        raise InputError(f"side is {side}, expected at least {_SMALLEST} pixels, or no animal can be told")
+    if not 8 / side <= tall[0] <= tall[1] <= 0.75:
+        raise InputError(f"tall is {tall}, expected the least and the largest share, from {8 / side:.2f} to 0.75")
+    high = (round(tall[0] * side), round(tall[1] * side))
     generator = np.random.default_rng([seed, count])
     labels = np.arange(count) % 2
     generator.shuffle(labels)
     own = generator.permutation(count) < round(correlated * count)
-    animals, masks = zip(*(_animal(label, side, generator) for label in labels.tolist()), strict=True)
+    animals, masks = zip(*(_animal(label, side, high, generator) for label in labels.tolist()), strict=True)
     grounds = np.stack([np.stack([_grass(side, generator), _snow(side, generator)]) for _ in range(count)])
     return Pictures(
         animals=torch.from_numpy(np.stack(animals).astype(np.float32)),
@@ -95,13 +114,15 @@ def _digits() -> tuple[np.ndarray, ...]:
     return tuple(digits.images[digits.target == label] / 16.0 for label in (0, 1))
 
 
-def _animal(label: int, side: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _animal(
+    label: int, side: int, between: tuple[int, int], generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """An animal somewhere in the picture: its colours, and the pixels that it covers."""
     from scipy.ndimage import zoom
 
     of_class = _digits()[label]
     drawn = of_class[generator.integers(len(of_class))]
-    high = int(generator.integers(_LEAST, _MOST + 1))
+    high = int(generator.integers(between[0], between[1] + 1))
     shape = np.asarray(zoom(drawn, high / 8, order=1)) > _INK
     tall, wide = shape.shape
     down, along = (int(generator.integers(1, side - size)) for size in (tall, wide))

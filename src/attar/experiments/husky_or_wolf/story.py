@@ -1,22 +1,20 @@
 """What decides whether a classifier looks at the animal: grounds exchanged, animals erased, and only then a map."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, Self
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from attar.core.baseline import Blurred
-from attar.core.inputs import Tensors
 from attar.core.method import Method
-from attar.core.target import Logit
 from attar.design.shares import wilson
-from attar.verb import attribute
+from attar.experiments.husky_or_wolf.maps import attribution_map, inside
 
 _CHANCE = 0.5
+_MORE_OFTEN_THAN_NOT = 0.5
 _HELD = 0.1  # of its accuracy, that a model may lose with its ground exchanged and still be said to look at the animal
 _FOLLOWED = 0.9  # of pictures whose animal is erased: who says the same of more has not shown to see it
 _DRAWS = 1000
@@ -26,7 +24,12 @@ class Shown(Protocol):
     """Pictures with their animals' places, and the same animals otherwise: made ones, or photos with masks."""
 
     @property
-    def labels(self) -> Tensor: ...
+    def labels(self) -> Int[Tensor, " pictures"]: ...
+
+    @property
+    def of_ground(self) -> Int[Tensor, " pictures"]:
+        """The class that the ground belongs to."""
+        ...
 
     @property
     def masks(self) -> Bool[Tensor, "pictures height width"]: ...
@@ -37,7 +40,13 @@ class Shown(Protocol):
     @property
     def erased(self) -> Float[Tensor, "pictures 3 height width"]: ...
 
-    def swapped(self) -> "Shown": ...
+    def exchanged(self) -> "Sequence[Shown]":
+        """The same animals, each on a ground of another class: once, or several times."""
+        ...
+
+    def moved(self) -> "Sequence[Shown]":
+        """The same animals, each on another ground of its own class: what putting it there costs by itself."""
+        ...
 
     def __len__(self) -> int: ...
 
@@ -51,7 +60,9 @@ class Share:
     high: float
 
     @classmethod
-    def of(cls, right: Tensor) -> "Share":
+    def of(cls, right: Float[Tensor, " pictures"]) -> "Share":
+        """Of yes and no; or of shares, such as of several drawings of one picture, which count as one: the interval is
+        then none too narrow, since nothing between 0 and 1 varies more than a coin."""
         held, count = float(right.double().sum()), len(right)
         return cls(held / count, *wilson(held, count))
 
@@ -65,37 +76,70 @@ class Share:
         return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]"
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Views:
+    """All that a model is asked about: pixels, or what a frozen backbone saw of them, once for every head."""
+
+    labels: Int[Tensor, " pictures"]
+    seen: Tensor
+    erased: Tensor
+    exchanged: tuple[Tensor, ...]
+    of_ground: tuple[Int[Tensor, " pictures"], ...]
+    moved: tuple[Tensor, ...]
+
+    @classmethod
+    def of(cls, pictures: Shown, see: Callable[[Tensor], Tensor] = lambda pixels: pixels) -> Self:
+        exchanged = pictures.exchanged()
+        return cls(
+            labels=pictures.labels,
+            seen=see(pictures.pixels),
+            erased=see(pictures.erased),
+            exchanged=tuple(see(each.pixels) for each in exchanged),
+            of_ground=tuple(each.of_ground for each in exchanged),
+            moved=tuple(see(each.pixels) for each in pictures.moved()),
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Told:
     """What is known of one model: how often it is right, and how often what it says follows the ground alone.
 
-    `test` is the accuracy on pictures like those of the training; `swapped` with every animal on the other ground;
-    `follows` is the share of pictures with the animal erased about which it says what it said with the animal there;
-    `inside` the share of each method's positive values that lies on the animal, `area` the share of pixels that does:
-    what values at random would have there.
+    `test` is the accuracy on pictures like those of the training; `swapped` with every animal on a ground of another
+    class, and `grounded` how often it says then the class of the ground; `moved`, where putting an animal elsewhere may
+    cost something by itself, the same on another ground of its own class; `follows` is the share of pictures with the
+    animal erased about which it says what it said with the animal there; `inside` the share of each method's positive
+    values that lies on the animal, `area` the share of pixels that does: what values at random would have there.
+    `chance` is how often who always says the commonest class is right. `maps` are what `inside` is of.
     """
 
     name: str
     test: Share
     swapped: Share
+    grounded: Share
     follows: Share
     inside: Mapping[str, Share]
     area: float
+    moved: Share | None = None
+    chance: float = _CHANCE
+    maps: Mapping[str, Float[Tensor, "explained height width"]] = field(default_factory=dict, repr=False)
 
     @property
     def verdict(self) -> str:
-        """distrust where the exchange of grounds costs more than chance allows and what is said follows the ground;
-        trust where the exchange costs little, leaves the model better than chance, and erasing the animal changes what
-        is said; else caution. No map has a say in it: maps of a
-        model that looks at the snow and of one that does not can lie alike."""
-        if self.swapped.high < self.test.low and self.follows.low > _CHANCE:
+        """distrust where the exchange of grounds costs more than chance allows and what is said follows the ground,
+        that which the animal was erased from, or more often than not that which it was put on; trust where the exchange
+        costs little, leaves the model better than chance, and erasing the animal changes what is said; else caution. No
+        map has a say in it: maps of a model that looks at the snow and of one that does not can lie alike."""
+        before = self.moved or self.test
+        followed = self.follows.low > self.chance or self.grounded.low > _MORE_OFTEN_THAN_NOT
+        if self.swapped.high < before.low and followed:
             return "distrust"
-        kept = self.test.value - self.swapped.value <= _HELD
-        return "trust" if kept and self.swapped.low > _CHANCE and self.follows.low <= _FOLLOWED else "caution"
+        kept = before.value - self.swapped.value <= _HELD
+        return "trust" if kept and self.swapped.low > self.chance and self.follows.value <= _FOLLOWED else "caution"
 
     @property
     def reason(self) -> str:
-        said = f"{self.test.value:.0%} right on its test, {self.swapped.value:.0%} with the grounds exchanged"
+        other = "" if self.moved is None else f" ({self.moved.value:.0%} on another ground of the same class)"
+        said = f"{self.test.value:.0%} right on its test, {self.swapped.value:.0%} with the grounds exchanged{other}"
         follows = f"and with the animal erased it says the same of {self.follows.value:.0%}"
         match self.verdict:
             case "distrust":
@@ -107,71 +151,44 @@ class Told:
 
 def told(
     name: str,
-    model: Any,
+    model: Callable[[Tensor], Tensor],
     pictures: Shown,
     methods: Mapping[str, Method],
     *,
+    views: Views | None = None,
+    answer: Callable[[Tensor], Tensor] | None = None,
     explained: int = 40,
 ) -> Told:
-    """Ask a model the questions that decide, and draw where its attributions lie for the first `explained` pictures."""
-    said = _answers(model, pictures.pixels)
-    right = said == pictures.labels
-    swapped = _answers(model, pictures.swapped().pixels) == pictures.labels
-    follows = _answers(model, pictures.erased) == said
+    """Ask a model the questions that decide, and draw where its attributions lie for the first `explained` pictures.
+
+    Where the model is a head on a backbone, `views` are what that saw of the pictures, and `answer` is the head.
+    """
+    views = views or Views.of(pictures)
+    answer = model if answer is None else answer
+    said, labels = _said(answer, views.seen), views.labels
     some = slice(0, min(explained, len(pictures)))
-    shown, masks = pictures.pixels[some], pictures.masks[some]
-    inside = {
-        each: Share.mean(_inside(attribution_map(model, shown, method, said[some]), masks))
-        for each, method in methods.items()
-    }
+    shown, masks = pictures.pixels[some], pictures.masks
+    maps = {each: attribution_map(model, shown, method, said[some]) for each, method in methods.items()}
     return Told(
         name=name,
-        test=Share.of(right),
-        swapped=Share.of(swapped),
-        follows=Share.of(follows),
-        inside=inside,
+        test=Share.of(said == labels),
+        swapped=_right(answer, views.exchanged, [labels] * len(views.exchanged)),
+        grounded=_right(answer, views.exchanged, views.of_ground),
+        follows=Share.of(_said(answer, views.erased) == said),
+        moved=_right(answer, views.moved, [labels] * len(views.moved)) if views.moved else None,
+        inside={each: Share.mean(inside(values, masks[some])) for each, values in maps.items()},
         area=float(masks.double().mean()),
+        chance=float(labels.bincount().max() / len(labels)),
+        maps=maps,
     )
 
 
-def _answers(model: Any, pixels: Tensor, together: int = 64) -> Tensor:
+def _right(answer: Callable[[Tensor], Tensor], views: Sequence[Tensor], of: Sequence[Tensor]) -> Share:
+    """How often it says what each view is of; of an animal on several grounds the share of these counts."""
+    right = [_said(answer, each) == labels for each, labels in zip(views, of, strict=True)]
+    return Share.of(torch.stack(right).double().mean(0))
+
+
+def _said(answer: Callable[[Tensor], Tensor], seen: Tensor, together: int = 64) -> Int[Tensor, " pictures"]:
     with torch.no_grad():
-        return torch.cat([model(some).argmax(1) for some in pixels.split(together)])
-
-
-def attribution_map(model: Any, shown: Tensor, method: Method, said: Tensor) -> Float[Tensor, "pictures height width"]:
-    """The attribution of what was said, on the pixels: channels summed, a layer's map enlarged."""
-    found = attribute(model, Tensors(shown), method, Logit(said))
-    values = next(iter(found.parts.values())).reshape(len(shown), -1, *_grid(found.parts, shown)).sum(1)
-    if values.shape[1:] == shown.shape[2:]:
-        return values
-    size = tuple(shown.shape[2:])
-    return torch.nn.functional.interpolate(values[:, None], size=size, mode="bilinear")[:, 0]
-
-
-def _grid(parts: Any, shown: Tensor) -> Sequence[int]:
-    values = next(iter(parts.values()))
-    return values.shape[-2:] if values.ndim > 2 else shown.shape[2:]
-
-
-def _inside(values: Tensor, masks: Tensor) -> np.ndarray:
-    """The share of positive values on the animal, for each picture; nothing positive lies nowhere: 0."""
-    positive = values.clamp(min=0).double()
-    total = positive.sum((1, 2))
-    held = (positive * masks).sum((1, 2))
-    return torch.where(total > 0, held / torch.where(total > 0, total, 1), 0.0).numpy()
-
-
-def usual() -> dict[str, Method]:
-    """The methods of the story."""
-    from attar.core.windows import Windows
-    from attar.methods.grad_cam import GradCAM
-    from attar.methods.integrated_gradients import IntegratedGradients
-    from attar.methods.occlusion import Occlusion
-
-    by = Windows(shape=(3, 8, 8), stride=(3, 4, 4))
-    return {
-        "occlusion": Occlusion(by=by, baseline=Blurred(sigma=10.0), on_rows=True),
-        "integrated-gradients": IntegratedGradients(tolerance=0.05, baseline=Blurred(sigma=10.0)),
-        "grad-cam": GradCAM(),
-    }
+        return torch.cat([answer(some).argmax(1) for some in seen.split(together)])
