@@ -660,6 +660,23 @@ def test_somebody_who_waits_is_told(
     assert said[0].startswith("attar: 1 example asked of the model in 0 s; Ctrl-C stops")
 
 
+def test_lines_come_when_the_wait_has_doubled(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A clock that is a second on whenever it is looked at."""
+    from attar.cli import _waiting
+    from attar.core.watch import asked
+
+    seconds = iter(range(1000))
+    with monkeypatch.context() as clock:
+        clock.setattr("time.monotonic", lambda: float(next(seconds)))
+        with _waiting():
+            for _ in range(150):
+                asked(2)
+    said = [line.partition(";")[0] for line in capsys.readouterr().err.splitlines()]
+    assert said == [f"attar: {2 * at} examples asked of the model in {at} s" for at in (15, 30, 60, 120)]
+
+
 def test_a_watcher_is_told_of_every_call_and_only_inside() -> None:
     from attar.core.watch import asked, watched
 

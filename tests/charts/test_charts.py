@@ -123,6 +123,18 @@ def test_a_waterfall_shows_what_acts_together_and_how_sure_a_step_is() -> None:
         assert name.endswith(f"(± {medians[column]:.3g})".replace("-", "−"))
 
 
+def test_the_labels_of_a_waterfall_end_inside_its_axes() -> None:
+    """However long they are, and wherever the last step ends."""
+    answer = found()
+    example = int(answer.output.argmax())
+    errors = answer.parts.map(lambda values: 1e-3 * torch.ones_like(values))
+    figure = Figure(figsize=(2.5, 2.5))
+    axes = charts.waterfall(replace(answer, standard_error=errors), example, ax=figure.add_subplot())
+    figure.canvas.draw()
+    edge = axes.get_window_extent().x1
+    assert max(text.get_window_extent().x1 for text in axes.texts) <= edge + 1
+
+
 def test_a_waterfall_needs_a_reference_and_an_example() -> None:
     with pytest.raises(InputError, match="example is 30, expected 0 to 29"):
         charts.waterfall(found(), 30)

@@ -43,6 +43,14 @@ def test_only_the_ground_is_exchanged_and_only_the_animal_erased() -> None:
     assert float(pictures.pixels.max()) <= 1
 
 
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_animals_are_as_tall_as_is_said(share: float) -> None:
+    masks = make(8, side=160, tall=(share, share)).masks
+    tall = [int(mask.any(1).nonzero().max() - mask.any(1).nonzero().min()) + 1 for mask in masks]
+    assert 0.8 * share * 160 < min(tall)
+    assert max(tall) <= share * 160
+
+
 def test_the_mend_parts_ground_and_label() -> None:
     pictures = make(400, seed=2).shuffled(0)
     together = float((pictures.ground == pictures.labels).double().mean())
@@ -60,6 +68,8 @@ def test_the_same_seed_makes_the_same_pictures() -> None:
         ({"count": 1}, "2 or more pictures"),
         ({"count": 4, "correlated": 1.2}, "share from 0 to 1"),
         ({"count": 4, "side": 32}, "at least 48 pixels"),
+        ({"count": 4, "tall": (0.5, 0.4)}, "the least and the largest share"),
+        ({"count": 4, "tall": (0.5, 0.9)}, "the least and the largest share"),
     ],
 )
 def test_pictures_that_cannot_be_made_are_refused(options: dict, words: str) -> None:
@@ -109,6 +119,12 @@ def test_a_model_that_knows_the_animal_is_trusted() -> None:
     assert found.verdict == "trust"
 
 
+def test_what_is_said_without_the_animal_is_held_against_what_was_said_and_not_against_the_truth() -> None:
+    """A model that sees only snow is right half of the time where grounds say nothing, and still says the same."""
+    found = told("snow", Snow(), make(60, correlated=0.5, seed=9), {})
+    assert (found.test.value, found.follows.value) == (0.5, 1.0)
+
+
 def share(value: float, count: int = 100) -> Share:
     return Share.of(torch.arange(count) < round(value * count))
 
@@ -140,6 +156,22 @@ def test_the_verdict_follows_what_decides(test: float, swapped: float, follows: 
         area=0.1,
     )
     assert found.verdict == verdict
+
+
+@pytest.mark.parametrize(("moved", "verdict"), [(0.95, "distrust"), (0.5, "caution")])
+def test_what_pasting_costs_by_itself_is_not_held_against_the_model(moved: float, verdict: str) -> None:
+    found = Told(
+        name="a",
+        test=share(1.0),
+        moved=share(moved),
+        swapped=share(0.45),
+        grounded=share(0.55),
+        follows=share(0.9),
+        inside={},
+        area=0.1,
+    )
+    assert found.verdict == verdict
+    assert f"({moved:.0%} on another ground of the same class)" in found.reason
 
 
 def test_shares_have_intervals_that_hold_the_truth() -> None:

@@ -12,7 +12,7 @@ import attar
 from attar.cli import main
 from attar.experiments.husky_or_wolf.backbone import Backbone, head_of
 from attar.experiments.husky_or_wolf.folder import SIDE, read_folder
-from attar.experiments.husky_or_wolf.frames import Framed
+from attar.experiments.husky_or_wolf.frames import Framed, _drawn, _patches
 from attar.experiments.husky_or_wolf.photo_audit import photo_audit
 from attar.experiments.husky_or_wolf.photos import Photos
 from attar.experiments.husky_or_wolf.pictures import CLASSES, make
@@ -165,6 +165,41 @@ def test_without_masks_the_verdict_is_caution_at_best(tmp_path: Path) -> None:
     misled = photo_audit(with_grounds / "photos", with_grounds / "labels.csv", backbone=EYES)["models"][0]
     assert misled["border"]["low"] > 0.8
     assert "frame of another class" in report.terminal(record)
+
+
+def test_frames_are_of_the_class_that_was_asked_for() -> None:
+    labels = torch.arange(60) % 3
+    for own in (True, False):
+        drawn = _drawn(labels, np.random.default_rng(0), own=own)
+        assert torch.equal(labels[drawn] == labels, torch.full((60,), own))
+        assert not bool((drawn == torch.arange(60)).any())
+
+
+class Bright(nn.Module):
+    """Says 1 where anything is bright."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        there = 10 * (pixels.flatten(1).amax(1) - 0.5)
+        return torch.stack([-there, there], 1)
+
+
+def test_patches_that_decide_are_those_without_which_it_says_something_else() -> None:
+    pictures = torch.linspace(0, 0.2, SIDE).expand(6, 3, SIDE, SIDE).clone()
+    for k in range(6):
+        pictures[k, :, 20 + 24 * k : 50 + 24 * k, 90:120] = 1.0
+    said = torch.ones(6, dtype=torch.long)
+    maps, chosen, random = _patches(Bright(), pictures, said, np.random.default_rng(0))  # type: ignore[arg-type]
+    assert not bool(chosen.any())
+    assert float(random.double().mean()) > 0.5
+    assert [bool(maps[k, 35 + 24 * k, 105] > 0) for k in range(6)] == [True] * 6
+
+
+def test_a_rare_class_counts_as_much_as_a_common_one() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = (torch.arange(400) % 20 == 0).long()
+    features = torch.randn(400, 1, generator=generator) + 1.5 * labels[:, None]
+    right = head_of(features, labels, 2)(features).argmax(1) == labels
+    assert float(right[labels == 1].double().mean()) > 0.6
 
 
 def of(value: float, count: int = 60) -> Share:

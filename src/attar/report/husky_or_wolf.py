@@ -97,9 +97,9 @@ img {{ width: {_SIDE}px; height: {_SIDE}px; display: block }}
 </style>
 <h1>{title}: what does the classifier look at?</h1>
 <p class=verdict><b>{escape(record["verdict"])}.</b> {escape(_sentence(record["reason"]))}</p>
+<p>{escape(record["about"])}</p>
 {others}
 <table><thead><tr><th></th>{heads}</tr></thead><tbody>{cells}</tbody></table>
-<p>{escape(record["about"])}</p>
 <p>Brackets: 95% intervals. {escape(_MAPS_DECIDE_NOTHING)}</p>
 <h2>Some of the pictures</h2>
 <p>Warm colours support what the model said, cool ones speak against it; where grey shows, values are near 0.</p>

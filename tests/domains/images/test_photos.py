@@ -44,6 +44,23 @@ def test_superpixels_are_a_partition_whatever_stands_beside(squares: torch.Tenso
     assert "(centre)" in " ".join(features.names)
 
 
+def test_every_superpixel_lies_in_its_own_picture_and_is_called_by_its_place() -> None:
+    both = torch.full((2, 3, 48, 48), 0.2)
+    both[0, :, 2:14, 34:46] = 1.0  # a bright square at the top right of the one, at the bottom left of the other
+    both[1, :, 34:46, 2:14] = 1.0
+    features = Superpixels(count=9)(Tensors(both))
+    share, each = features.shares["input"], both[0].numel()
+    assert torch.equal(features.owner[share.feature], share.row // each)
+    found = attar.attribute(
+        lambda x: (x > 0.5).flatten(1).double().sum(1, keepdim=True).float(),
+        both,
+        Occlusion(by=Superpixels(count=9)),
+        attar.Logit(0),
+    )
+    assert [found.ranked(k)[0][0].partition("(")[2] for k in range(2)] == ["top right)", "bottom left)"]
+    assert [found.ranked(k)[0][1] for k in range(2)] == [432.0, 432.0]
+
+
 def test_a_part_that_the_model_looks_at_is_found(squares: torch.Tensor) -> None:
     found = attar.attribute(
         lambda x: x[:, 1].flatten(1).sum(1, keepdim=True), squares, Occlusion(by=Superpixels(count=9)), attar.Logit(0)
@@ -112,6 +129,8 @@ def test_pictures_that_cannot_be_read_are_refused_in_one_line(tmp_path: Path) ->
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "words.png").write_text("no picture")
     Image.fromarray(np.full((5, 5), 4000, dtype=np.uint16)).save(tmp_path / "deep.png")
+    Image.fromarray(np.full((5, 5), 4000, dtype=np.uint16)).save(tmp_path / "deep.tif")
+    Image.fromarray(np.full((5, 5), 0.5, dtype=np.float32)).save(tmp_path / "floats.tif")
     (tmp_path / "deep-colour.png").write_bytes(png_of_16_bits())
     for name, words in (
         ("short.png", "damaged or cut short"),
@@ -119,6 +138,8 @@ def test_pictures_that_cannot_be_read_are_refused_in_one_line(tmp_path: Path) ->
         ("words.png", "no picture"),
         ("deep.png", "more than 8 bits"),
         ("deep-colour.png", "more than 8 bits"),
+        ("deep.tif", "more than 8 bits"),
+        ("floats.tif", "more than 8 bits"),
         ("nowhere.png", "does not exist"),
     ):
         with pytest.raises(attar.InputError, match=words) as said:
