@@ -92,7 +92,8 @@ body {{ font: 15px/1.5 system-ui, sans-serif; color: #111; margin: 2em auto; max
 table {{ border-collapse: collapse; margin: 1em 0 }} th, td {{ text-align: left; padding: .3em .9em .3em 0;
   border-bottom: 1px solid #ddd; font-weight: normal; vertical-align: top }} thead th {{ font-weight: 600 }}
 .verdict {{ font-size: 1.25em; border-left: .4em solid #1f2937; padding-left: .7em }}
-figure {{ display: inline-block; margin: 0 .5em .5em 0; width: {_SIDE}px; vertical-align: top }} figcaption {{ font-size: .85em; color: #444 }}
+figure {{ display: inline-block; margin: 0 .5em .5em 0; width: {_SIDE}px; vertical-align: top }}
+figcaption {{ font-size: .85em; color: #444 }}
 img {{ width: {_SIDE}px; height: {_SIDE}px; display: block }}
 </style>
 <h1>{title}: what does the classifier look at?</h1>
