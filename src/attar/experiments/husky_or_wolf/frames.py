@@ -47,10 +47,15 @@ class Framed:
     chance: float
 
     @property
+    def costs(self) -> bool:
+        """Whether another class's frame costs more than chance allows."""
+        return self.swapped.high < self.moved.low
+
+    @property
     def verdict(self) -> str:
         """distrust where another class's frame costs more than chance allows and more often than not decides; else
         caution: that the frame does not decide says nothing of the ground within it."""
-        decides = self.swapped.high < self.moved.low and self.follows.low > max(0.5, self.chance)
+        decides = self.costs and self.follows.low > max(0.5, self.chance)
         return "distrust" if decides else "caution"
 
     @property
@@ -62,8 +67,13 @@ class Framed:
         alone = f"the frame alone tells the class of {self.border.value:.0%}"
         if self.verdict == "distrust":
             return f"unless your animals stand at the edges, it looks at the ground: {said}, and {alone}"
+        known = (
+            "the frame has a say, and without masks nobody knows what else has"
+            if self.costs
+            else ("without masks nobody knows what it looks at")
+        )
         return (
-            f"without masks nobody knows what it looks at: {said}, and {alone}; give --masks, a PNG for each photo, "
+            f"{known}: {said}, and {alone}; give --masks, a PNG for each photo, "
             "white where the animal is, and grounds are exchanged"
         )
 
