@@ -80,6 +80,8 @@ def test_photos_come_as_squares_with_their_animals_and_their_grounds(tmp_path: P
     assert abs(float(photos.masks[at].double().mean()) - 400 / (60 * 80)) < 0.005
     # The animal is gone: what was painted over is as light as the rest of its ground.
     assert float(photos.erased[at].min()) > 0.8
+    (root / "photos" / "._5.png").write_bytes(b"hidden, and no photo")
+    (root / "photos" / "notes.txt").write_text("no photo either")
     without = read_folder(root / "photos", root / "labels.csv")
     assert torch.equal(without.photos, folder.photos)
     with pytest.raises(attar.InputError, match="no masks"):

@@ -57,9 +57,7 @@ def read_folder(
     cannot be read; and masks that are missing, of another size, or of nothing or everything.
     """
     root, given = _is_folder(images), _labels(Path(labels))
-    there = {
-        path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if path.suffix.lower() in SUFFIXES
-    }
+    there = {path.relative_to(root).as_posix(): path for path in sorted(root.rglob("*")) if _is_photo(path)}
     if not there:
         raise InputError(f"{root} holds no photos ({', '.join(SUFFIXES)})")
     _matched(there, given, root, Path(labels))
@@ -82,6 +80,11 @@ def read_folder(
         animal=torch.stack(animal) if animal else None,
         grounds=torch.stack(grounds) if grounds else None,
     )
+
+
+def _is_photo(path: Path) -> bool:
+    """By its name; what a system hides beside photos (`._17.jpg`) is none."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
 
 
 def _is_folder(path: str | Path) -> Path:
