@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from attar.core.features import Features
     from attar.core.inputs import Inputs, Named, SparseRows, Tensors
     from attar.core.parts import Parts
-    from attar.core.target import Difference, Entry, Logit, Predicted, Probability
+    from attar.core.target import Difference, Entry, Logit, LogProbability, Predicted, Probability
     from attar.effect_verb import effect
     from attar.surrogate_verb import surrogate
     from attar.verb import attribute
@@ -32,6 +32,7 @@ _HOME = {
     "Parts": "attar.core.parts",
     "Difference": "attar.core.target",
     "Entry": "attar.core.target",
+    "LogProbability": "attar.core.target",
     "Logit": "attar.core.target",
     "Predicted": "attar.core.target",
     "Probability": "attar.core.target",
@@ -48,6 +49,7 @@ __all__ = [
     "Features",
     "InputError",
     "Inputs",
+    "LogProbability",
     "Logit",
     "Named",
     "Parts",

@@ -297,6 +297,10 @@ _Variants = Annotated[Path | None, typer.Option(help="A VCF file of variants of 
 _Strand = Annotated[str, typer.Option(help="Of a sequence: + as given, - for the other one.")]
 _Resample = Annotated[bool, typer.Option("--resample", help="Bring a signal to the rate that the model takes.")]
 _Rate = Annotated[float | None, typer.Option(help="Samples per second of a signal in a table without times.")]
+_By = Annotated[str | None, typer.Option(help="Of a text: words or tokens as its parts.")]
+_Steps = Annotated[
+    int | None, typer.Option(help="Of a text: so many tokens that a language model writes after it, one by one.")
+]
 _Signal = Annotated[str | None, typer.Option(help="The column of a table or channel of EDF that holds the signal.")]
 _Row = Annotated[int | None, typer.Option(help="One row: the line of a text table (header: 1), else from 1.")]
 
@@ -349,6 +353,8 @@ def explain(
     resample: _Resample = False,
     rate: _Rate = None,
     signal: _Signal = None,
+    by: _By = None,
+    steps: _Steps = None,
 ) -> None:
     """Which parts of an input made a model say what it said, and how far off the answer may be."""
     names = None if method is None else _listed(method)
@@ -363,7 +369,8 @@ def explain(
     question = _question(
         model, asked, module, arguments, trust, layers, channels, output_name, size, scale, mean, std, grey,
         channels_last, columns, row, at=at, batch_size=batch_size, label=label,
-        read_with=_of_sequences(variant, variants, strand) | _of_waveforms(resample, rate, signal),
+        read_with=_of_sequences(variant, variants, strand) | _of_waveforms(resample, rate, signal)
+        | _of_text(by, steps),
     )  # fmt: skip
     with _waiting():
         explained = answer(question, target, names, option or (), seed)
@@ -487,6 +494,11 @@ def _of_waveforms(resample: bool, rate: float | None, signal: str | None) -> dic
     """What was said about a signal; nothing where nothing was."""
     said: dict[str, Any] = {"resample": resample, "rate": rate, "column": signal}
     return said if any(said.values()) else {}
+
+
+def _of_text(by: str | None, steps: int | None) -> dict[str, Any]:
+    """What was said about a text; nothing where nothing was."""
+    return {} if by is None and steps is None else {"by": by, "steps": steps}
 
 
 def _check_out(out: Path, methods: tuple[str, ...] | None) -> None:

@@ -190,6 +190,7 @@ def _finished(found: Attribution, method: Method, target: Target, given: Inputs,
         target=repr(target),
         single=own and given.single,
         entry_names=given.entry_names if shaped else None,
+        names=found.names or (dict(given.row_names) if own else {}),
         table=given if shaped and isinstance(given, Tensors) and given.columns is not None else None,
     )
 

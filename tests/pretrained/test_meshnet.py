@@ -101,7 +101,7 @@ def test_what_is_no_such_folder_is_refused(small: Path, tmp_path: Path) -> None:
 
 
 def test_the_name_asks_for_a_folder() -> None:
-    with pytest.raises(InputError, match=r"meshnet is asked for as meshnet:FOLDER, with the folder public/models"):
+    with pytest.raises(InputError, match=r"meshnet is asked for as meshnet:PATH, with the folder public/models"):
         load("meshnet")
 
 

@@ -12,7 +12,7 @@ def test_the_list_names_every_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models"]) == 0
     said = capsys.readouterr().out
     for name, card in MODELS.items():
-        assert f"{name}{':FOLDER' if card.place else ''}  ({card.domain})" in said
+        assert f"{name}{':PATH' if card.place else ''}  ({card.domain})" in said
         assert card.licence in said
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from attar.adapters.attention import watched
+from attar.adapters.tokens import Tokens
 from attar.core.draws import draw
 from attar.core.errors import UnsupportedError
 from attar.core.inputs import Inputs, Named, Tensors
@@ -75,6 +76,8 @@ def as_parts(output: Any, inputs: Inputs, layer: str) -> Parts:
     names = list(inputs.parts)
     if len(names) == 1:
         arrays = [a for a in arrays if isinstance(a, Tensor)][:1] or arrays
+    if isinstance(inputs, Tokens):
+        arrays = [inputs.unpadded(a) if isinstance(a, Tensor) else a for a in arrays]
     if len(arrays) > len(names) or any(not isinstance(a, Tensor) for a in arrays):
         raise UnsupportedError(f"layer {layer} puts out {len(arrays)} things, the input has parts {', '.join(names)}")
     parts = dict(zip(names, arrays, strict=False))

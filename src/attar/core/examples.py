@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from attar.core.baseline import Rows
+from attar.core.baseline import Baseline, Rows
 from attar.core.errors import InputError
 from attar.core.features import Features
 from attar.core.inputs import Inputs, Tensors
@@ -22,8 +22,8 @@ class Examples:
     for methods that take parts away. `seen` is what a person sees of pictures:
     `Float[ndarray, "batch height width 3"]`, from 0 to 1. `others` are the other rows of a table of raw columns, or all
     of them where no one row was asked for: what a background is made of. `background` makes one for a
-    single example, where the domain knows what absence looks like (shuffles of a sequence). `labels` are the right
-    answers, where a column of them was named.
+    single example, where the domain knows what absence looks like (shuffles of a sequence); `absent` is the baseline
+    where zero is nothing that occurs (another token). `labels` are the right answers, where a column of them was named.
     """
 
     inputs: Inputs
@@ -36,6 +36,7 @@ class Examples:
     others: Tensors | None = None
     labels: tuple[Any, ...] | None = None
     background: Callable[[Inputs], Rows] | None = None
+    absent: Baseline | None = None
 
     def only(self, number: int) -> Self:
         """One example, counted from 1. Raises `InputError` where there are not so many."""

@@ -2,7 +2,7 @@
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -82,6 +82,16 @@ class Inputs(ABC):
     def entry_names(self) -> tuple[str, ...] | None:
         """What the entries of an example are called, in the order of a flattened row, where they have names."""
         return None
+
+    @property
+    def lengths(self) -> Int[Tensor, " examples"] | None:
+        """How many positions each example has, where a model pads them on the right to one length; None elsewhere."""
+        return None
+
+    @property
+    def row_names(self) -> Mapping[str, Sequence[str]]:
+        """What the rows of a part are called, where they have names: the tokens of a text."""
+        return {}
 
     def repeat(self, times: int) -> Self:
         """Each example `times` times in a row."""
@@ -330,7 +340,7 @@ def owned(
 
     `owner` is ascending, so that finding the rows of a few examples costs nothing in a large batch.
     """
-    index = index.to(owner.device)
+    index = index.to(owner.device).contiguous()
     first = torch.searchsorted(owner, index)
     taken = torch.searchsorted(owner, index, right=True) - first
     owner_of_taken = torch.arange(len(index), device=owner.device).repeat_interleave(taken)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from attar.core.errors import InputError
 
@@ -74,6 +75,43 @@ class Probability(Target):
         return _pick(torch.sigmoid(outputs) if alone else torch.softmax(outputs, 1), self.index)
 
     def take(self, index: Int[Tensor, " examples"]) -> "Probability":
+        chosen = torch.as_tensor(self.index)
+        return self if chosen.ndim == 0 else replace(self, index=chosen[index.to(chosen.device)])
+
+    def of_log_odds(self) -> Target:
+        return replace(self, log_odds=True)
+
+
+@dataclass(frozen=True)
+class LogProbability(Target):
+    """The log of the probability of one class, in nats; left out, of the class that is predicted for each example.
+
+    The logit less what all logits have in common: of a language model all may rise and fall together, which changes
+    nothing of what it says. Unlike a probability's, its gradient does not vanish where the model is all but sure that
+    another class is right. `log_odds` as for `Probability`.
+    """
+
+    index: int | Sequence[int] | Int[Tensor, " batch"] | None = None
+    log_odds: bool = False
+
+    def __repr__(self) -> str:
+        return f"LogProbability(index={'predicted' if self.index is None else _said(self.index)})"
+
+    def __call__(self, outputs: Float[Tensor, "batch outputs"]) -> Float[Tensor, " batch"]:
+        if self.index is None:
+            return self.resolve(outputs)(outputs)
+        alone = self.log_odds or outputs.shape[1] == 1
+        return _pick(logsigmoid(outputs) if alone else torch.log_softmax(outputs, 1), self.index)
+
+    def resolve(self, outputs: Float[Tensor, "batch outputs"]) -> "LogProbability":
+        _rows(outputs)
+        fixed = self if self.index is not None else replace(self, index=outputs.argmax(1))
+        fixed(outputs)
+        return fixed
+
+    def take(self, index: Int[Tensor, " examples"]) -> "LogProbability":
+        if self.index is None:
+            return self
         chosen = torch.as_tensor(self.index)
         return self if chosen.ndim == 0 else replace(self, index=chosen[index.to(chosen.device)])
 

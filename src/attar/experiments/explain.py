@@ -16,7 +16,7 @@ from attar.adapters.function import Function
 from attar.adapters.saved import Saved, open_model
 from attar.adapters.torch import TorchModel
 from attar.core.attribution import Attribution, chained
-from attar.core.baseline import Rows, Zeros
+from attar.core.baseline import Baseline, Rows, Zeros
 from attar.core.errors import AttarError, InputError
 from attar.core.examples import Examples
 from attar.core.inputs import Inputs, Tensors
@@ -27,6 +27,7 @@ from attar.core.target import Logit, Predicted, Target
 from attar.experiments.asked import methods_of, target_of
 from attar.experiments.named import named_object
 from attar.experiments.reading import Reading, read_examples
+from attar.experiments.target_words import in_words
 from attar.methods import OF_LOSS, OVER_ROWS
 from attar.pretrained import MODELS, is_named, load
 from attar.pretrained.card import Pretrained
@@ -39,6 +40,7 @@ _SAID = 3  # classes that a model is quoted with
 _OF_READERS = (  # what only readers of one domain are told
     ("strand", "sequences", "--variant, --variants and --strand"),
     ("resample", "waveforms", "--resample, --rate and --signal"),
+    ("by", "text", "--by and --steps"),
 )
 
 # What is asked where no method is named: the first that fits the model, and why.
@@ -166,7 +168,7 @@ def _leading(known: Pretrained, outputs: Tensor) -> str:
     """The likeliest classes of one example."""
     chances = outputs.softmax(0)
     ranked = chances.argsort(descending=True, stable=True)[:_SAID].tolist()
-    return ", ".join(f"{known.outputs[k].split(',')[0]} {float(chances[k]):.2f}" for k in ranked)
+    return ", ".join(f"{str(known.outputs[k]).split(',')[0]} {float(chances[k]):.2f}" for k in ranked)
 
 
 def _model(question: Question) -> Saved:
@@ -252,12 +254,15 @@ def explain(
     if methods is not None and (rows is not None or scored):
         made = methods_of(methods, options, seed, rows, both.examples.labels if scored else None)
     if made is None:
-        name, why = usual(both.model, target)
+        name, why = (both.pretrained and both.pretrained.usual) or usual(both.model, target)
         settled = name != "occlusion" or any(option.startswith("by=") for option in options)
         windows = None if settled or both.examples.features else _windows(both.examples.inputs)
         made = methods_of([name], [*([] if windows is None else [f"by={windows}"]), *options], seed, rows)
         by = "" if windows is None else f" by windows of {windows}"
         said.append(f"method: {name}{by}, because {why} (others: attar methods --for)")
+    if both.examples.absent is not None:
+        made = _from(both.examples.absent, made, options)
+        said.append(f"absence: {both.examples.absent!r}")
     if both.examples.features is not None:
         made, parts = _by_parts(made, both.examples)
         said += [parts] if parts else []
@@ -266,7 +271,8 @@ def explain(
     if seed is not None and not any(hasattr(method, "seed") for method in made.values()):
         said.append("seed: of no use here, for nothing is drawn")
     if len(scored) < len(made):
-        said.append(f"target: {_target_said(target, both)}")
+        names = () if both.pretrained is None else both.pretrained.outputs
+        said.append(f"target: {in_words(target, both.outputs, names)}")
     asked = {n: None if of_loss(each) and isinstance(target, Predicted) else target for n, each in made.items()}
     found = {name: _attributed(both, method, asked[name]) for name, method in made.items()}
     return Explained(opened=both, methods=made, found=found, said=tuple(said))
@@ -289,6 +295,17 @@ def _attributed(both: Opened, method: Method, target: Target | None) -> Attribut
             made = replace(made, background=one.background(one.inputs))
         found.append(attribute(narrowed(mine), one.inputs, made, mine, batch_size=question.batch_size))
     return replace(chained(found), target=repr(target))
+
+
+def _from(absent: Baseline, made: Mapping[str, Method], options: Sequence[str]) -> dict[str, Method]:
+    """Methods with a baseline, or a background of one, told to take that of the domain where they were told none."""
+    told = {option.partition("=")[0].strip() for option in options}
+    found = dict(made)
+    for name, each in made.items():
+        for held in ("baseline", "background"):
+            if held not in told and getattr(each, held, None) == Zeros():
+                found[name] = replace(found[name], **{held: absent})  # type: ignore[type-var]
+    return found
 
 
 def _by_parts(made: Mapping[str, Method], examples: Examples) -> tuple[dict[str, Method], str]:
@@ -344,21 +361,6 @@ def _asked(model: Any, inputs: Inputs, size: int | None) -> Tensor:
             "batch axis, as in torch.export.export(…, dynamic_shapes=({0: torch.export.Dim('batch')},))"
         ) from problem
     return Chunked(model, size or TOGETHER).predict(inputs)
-
-
-def _target_said(target: Target, both: Opened) -> str:
-    names = () if both.pretrained is None else both.pretrained.outputs
-    if isinstance(target, Logit) and isinstance(target.index, int) and target.index < len(names):
-        return f"output {target.index}, {names[target.index]}"
-    if not isinstance(target, Predicted) or both.outputs.ndim != 2:
-        return repr(target)
-    if both.outputs.shape[1] == 1:
-        return "the only output"
-    predicted = both.outputs.argmax(1)
-    if len(predicted.unique()) == 1:
-        name = f", {names[int(predicted[0])]}" if names else ""
-        return f"output {int(predicted[0])}{name}, which is predicted"
-    return "for each example the output that is predicted for it"
 
 
 def one_line(problem: Exception) -> str:

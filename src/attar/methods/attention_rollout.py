@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from attar.core.attribution import Attribution
 from attar.core.error import exact
@@ -47,14 +49,20 @@ class AttentionRollout:
                 f"the layers attend over {tokens} and {sizes.pop()} tokens, which have no product; name those over one "
                 "sequence: attar.adapters.torch.TorchModel(module, self_attention=('encoder',))"
             )
-        if self.token is not None and not -tokens <= self.token < tokens:
-            raise InputError(f"token is {self.token}, and there are {tokens} (from 0)")
+        several = inputs.lengths
+        fewest = tokens if several is None else int(several.min())
+        if self.token is not None and not -fewest <= self.token < fewest:
+            raise InputError(f"token is {self.token}, and there are {fewest} (from 0)")
         straight = torch.eye(tokens, dtype=layers[0].dtype, device=layers[0].device)
         reached = straight
         for weights in layers:
             step = (1 - self.residual) * weights.mean(1) + self.residual * straight
             reached = step / step.sum(-1, keepdim=True) @ reached
-        values = reached.mean(1) if self.token is None else reached[:, self.token]
+        if several is None:
+            values = self._read(reached)
+        else:
+            each = zip(reached, several.tolist(), strict=True)
+            values = torch.cat([self._read(one[None, :length, :length])[0] for one, length in each])
         part = next(iter(inputs.parts))
         outputs = model.predict(inputs)
         return [
@@ -67,3 +75,7 @@ class AttentionRollout:
             )
             for target in targets
         ]
+
+    def _read(self, reached: Float[Tensor, "batch tokens tokens"]) -> Float[Tensor, "batch tokens"]:
+        """How much of each token reaches the place that the answer is read from."""
+        return reached.mean(1) if self.token is None else reached[:, self.token]

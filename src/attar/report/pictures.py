@@ -26,6 +26,7 @@ DRAWN = {
 # `FILES`, what else an attribution can be written as there, by the ending of the name.
 OF_FILES: dict[str, str] = {
     "sequences": "attar.domains.sequences.logo",
+    "text": "attar.domains.text.marked",
     "volumes": "attar.domains.volumes.planes",
     "waveforms": "attar.domains.waveforms.traces",
 }
@@ -70,6 +71,18 @@ def named(examples: Examples, found: Attribution) -> Attribution:
     """The same answer by the parts that the domain names, where it names any for a list in a terminal."""
     module: Any = import_module(OF_FILES[examples.domain]) if examples.domain in OF_FILES else None
     return module.named(examples, found) if hasattr(module, "named") else found
+
+
+def whole(examples: Examples, found: Attribution) -> Callable[[Any], None] | None:
+    """How all examples are drawn in one panel, where their domain has them belong together; else None."""
+    module: Any = import_module(OF_FILES[examples.domain]) if examples.domain in OF_FILES else None
+    return module.whole(examples, found) if hasattr(module, "whole") else None
+
+
+def markup(examples: Examples, found: Attribution) -> str:
+    """What a page shows above the leading parts, where the domain has more to show than pictures; else nothing."""
+    module: Any = import_module(OF_FILES[examples.domain]) if examples.domain in OF_FILES else None
+    return module.markup(examples, found) if hasattr(module, "markup") else ""
 
 
 def files(examples: Examples) -> Mapping[str, Callable[[Examples, Attribution], bytes]]:
