@@ -209,6 +209,18 @@ def test_the_story_from_the_shell(
         assert name in html
 
 
+@pytest.mark.parametrize(("side", "overlap", "windows"), [(64, 2, 15 * 15), (64, 1, 8 * 8), (160, 1, 8 * 8)])
+def test_windows_and_blur_grow_with_the_picture(side: int, overlap: int, windows: int) -> None:
+    from attar.core.inputs import Tensors
+    from attar.methods.occlusion import Occlusion
+
+    occlusion = usual(side, overlap=overlap)["occlusion"]
+    assert isinstance(occlusion, Occlusion)
+    assert occlusion.by is not None
+    assert len(occlusion.by(Tensors(torch.zeros(1, 3, side, side)))) == windows
+    assert occlusion.baseline.sigma == pytest.approx(side * 10 / 64)  # type: ignore[union-attr]
+
+
 def test_what_other_audits_take_is_refused(capsys: pytest.CaptureFixture) -> None:
     assert main(["audit", "husky-or-wolf", "--label", "y", "--count", "10"]) == 2
     assert "makes its own pictures; leave out --count, --label" in capsys.readouterr().err

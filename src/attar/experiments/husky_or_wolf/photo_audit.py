@@ -57,7 +57,11 @@ def _with_masks(folder: Folder, backbone: Backbone, seed: int, say: Progress) ->
     many = learnt.shuffled()
     heads = [
         head_of(see(learnt.pixels), learnt.labels, len(folder.classes)),
-        head_of(torch.cat([see(each.pixels) for each in many]), learnt.labels.repeat(len(many)), len(folder.classes)),
+        head_of(
+            torch.cat([see(each.pixels) for each in many]),
+            torch.cat([each.labels for each in many]),
+            len(folder.classes),
+        ),
     ]
     views, methods, both = Views.of(held_out, see), usual(SIDE, overlap=1), []
     for k, (name, head) in enumerate(zip((MISLED, MENDED), heads, strict=True)):
