@@ -41,6 +41,7 @@ class Graphs(Inputs):
         return self.size
 
     def take(self, index: Int[Tensor, " examples"]) -> "Graphs":
+        index = index.contiguous()
         nodes, node_owner = owned(self.node_owner, index)
         edges, edge_owner = owned(self.edge_owner, index)
         moved = starts(node_owner, len(index)) - torch.searchsorted(self.node_owner, index.to(self.node_owner.device))

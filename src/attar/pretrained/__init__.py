@@ -7,6 +7,22 @@ from attar.core.errors import InputError, UnsupportedError
 from attar.pretrained.card import Card, Pretrained
 
 MODELS: dict[str, Card] = {
+    "admet": Card(
+        domain="molecules",
+        what="31 questions about a molecule, as whether it is a mutagen (AMES): the log-odds of yes",
+        loader="attar.pretrained.admet:load",
+        packages=("admet-ai",),
+        licence="MIT",
+        source="Swanson et al. 2024, doi:10.1093/bioinformatics/btae416, version 2, five networks",
+    ),
+    "admet-1": Card(
+        domain="molecules",
+        what="the same from the first network alone, at a fifth of the cost",
+        loader="attar.pretrained.admet:load_one",
+        packages=("admet-ai",),
+        licence="MIT",
+        source="Swanson et al. 2024, doi:10.1093/bioinformatics/btae416, version 2",
+    ),
     "ecg-quality": Card(
         domain="waveforms",
         what="how noisy an electrocardiogram is: the log-odds of noise, every 2 s",

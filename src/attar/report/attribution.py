@@ -24,7 +24,7 @@ from attar.core.show_html import HeatMaps, as_html, heat_maps
 from attar.core.surface import GREY, INK, STYLE
 from attar.core.svg import png
 from attar.experiments.explain import Explained
-from attar.report.pictures import files, markup, named, panel, whole
+from attar.report.pictures import beside, files, markup, named, panel, whole
 
 _OF_DOMAINS: dict[str, str] = {  # endings that one domain writes, and what they need
     ".wav": "only what is said of a signal, read from a WAV, CSV or EDF file, is a stretch of sound",
@@ -44,7 +44,9 @@ def terminal(explained: Explained) -> str:
     examples = explained.opened.examples
     names = examples.names
     tables = [
-        str(found.importance()) if found.loss and len(found) > 1 else as_text(named(examples, found), names=names)
+        str(found.importance())
+        if found.loss and len(found) > 1
+        else "\n".join([as_text(named(examples, found), names=names), *beside(examples, found)])
         for found in explained.found.values()
     ]
     return "\n\n".join(["\n".join(explained.said), *tables])

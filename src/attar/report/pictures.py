@@ -25,6 +25,7 @@ DRAWN = {
 # Domains whose examples out of files are drawn by them: `panel(axes, examples, found, example)` in that module, and
 # `FILES`, what else an attribution can be written as there, by the ending of the name.
 OF_FILES: dict[str, str] = {
+    "molecules": "attar.domains.molecules.coloured",
     "sequences": "attar.domains.sequences.logo",
     "text": "attar.domains.text.marked",
     "volumes": "attar.domains.volumes.planes",
@@ -77,6 +78,12 @@ def whole(examples: Examples, found: Attribution) -> Callable[[Any], None] | Non
     """How all examples are drawn in one panel, where their domain has them belong together; else None."""
     module: Any = import_module(OF_FILES[examples.domain]) if examples.domain in OF_FILES else None
     return module.whole(examples, found) if hasattr(module, "whole") else None
+
+
+def beside(examples: Examples, found: Attribution) -> list[str]:
+    """Lines that a terminal shows below the leading parts, where the domain has any."""
+    module: Any = import_module(OF_FILES[examples.domain]) if examples.domain in OF_FILES else None
+    return module.beside(examples, found) if hasattr(module, "beside") else []
 
 
 def markup(examples: Examples, found: Attribution) -> str:

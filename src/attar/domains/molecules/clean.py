@@ -75,12 +75,12 @@ def clean(
     notes = _unparsable(structures, molecules, rows=rows, noun=noun, source=source, skip_bad=skip_bad)
 
     fit: list[int] = []
-    unfit: dict[str, list[int]] = {reason: [] for reason in UNFIT}
+    left_out: dict[str, list[int]] = {reason: [] for reason in UNFIT}
     for place, molecule in enumerate(molecules):
         if molecule is not None:
-            reason = _unfit(molecule[1])
-            (unfit[reason] if reason else fit).append(place)
-    for reason, places in unfit.items():
+            reason = unfit(molecule[1])
+            (left_out[reason] if reason else fit).append(place)
+    for reason, places in left_out.items():
         if places:
             gone = rows[places]
             sentence = f"Left out: {counted(len(places), 'molecule')} {UNFIT[reason]} ({where(gone, noun)})."
@@ -112,7 +112,8 @@ def _canonical(mol: Chem.Mol | None) -> tuple[str, Chem.Mol] | None:
     return None if again is None else (smiles, again)
 
 
-def _unfit(mol: Chem.Mol) -> str | None:
+def unfit(mol: Chem.Mol) -> str | None:
+    """Why a molecule is not taken, a key of `UNFIT`; None where it is."""
     elements = {atom.GetSymbol() for atom in mol.GetAtoms()}
     if len(Chem.GetMolFrags(mol)) > 1:
         return "several fragments"

@@ -47,7 +47,7 @@ def rings(molecule: Molecule) -> list[Group]:
     """The rings of at most eight atoms (RDKit's smallest set), by the SMILES of their atoms without charges."""
     found = []
     for ring, bonds in zip(molecule.mol.GetRingInfo().AtomRings(), molecule.mol.GetRingInfo().BondRings(), strict=True):
-        if len(ring) <= 8 and (name := _ring_name(molecule.mol, ring, bonds)) is not None:
+        if len(ring) <= 8 and (name := ring_name(molecule.mol, ring, bonds)) is not None:
             found.append(Group(name, frozenset(ring)))
     return found
 
@@ -149,7 +149,8 @@ def _ring(name: str) -> Chem.Mol:
     return mol
 
 
-def _ring_name(mol: Chem.Mol, ring: Sequence[int], bonds: Sequence[int]) -> str | None:
+def ring_name(mol: Chem.Mol, ring: Sequence[int], bonds: Sequence[int]) -> str | None:
+    """The SMILES of ring atoms and these bonds alone, without charges; None where they are no molecule."""
     symbols = [a.GetSymbol().lower() if a.GetIsAromatic() else a.GetSymbol() for a in mol.GetAtoms()]
     symbols = [s if s.lower() in _ORGANIC else f"[{s}]" for s in symbols]
     written = Chem.MolFragmentToSmiles(

@@ -1,10 +1,14 @@
 """A molecule as a graph: what stands on its atoms and bonds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from rdkit import Chem
+from torch import Tensor
 
 from attar.adapters.graph import Graphs
 from attar.domains.molecules.molecule import Molecule
@@ -24,25 +28,19 @@ ATOM_FEATURES = (
 BOND_FEATURES = ("is single", "is double", "is triple", "is aromatic", "is in a ring")
 
 
-def molecule_graphs(molecules: Sequence[Molecule]) -> Graphs:
-    """Atoms (`ATOM_FEATURES`) and bonds (`BOND_FEATURES`; each bond as two directed edges) of all molecules."""
-    arrays = [_arrays(m.mol) for m in molecules]
-    sizes = torch.tensor([len(atoms) for atoms, _, _ in arrays])
-    degrees = torch.tensor([len(bonds) for _, bonds, _ in arrays])
-    examples = torch.arange(len(arrays))
-    first = (sizes.cumsum(0) - sizes).repeat_interleave(degrees)
-    return Graphs(
-        nodes=torch.from_numpy(np.concatenate([atoms for atoms, _, _ in arrays])),
-        edges=torch.from_numpy(np.concatenate([bonds for _, bonds, _ in arrays])),
-        edge_index=torch.from_numpy(np.concatenate([index for _, _, index in arrays], axis=1)) + first,
-        node_owner=examples.repeat_interleave(sizes),
-        edge_owner=examples.repeat_interleave(degrees),
-        size=len(arrays),
-        names=("atoms", "bonds"),
-    )
+@dataclass(frozen=True, eq=False)
+class MoleculeGraphs(Graphs):
+    """Graphs that remember their molecules, so that atoms and groups can be called by name."""
+
+    molecules: tuple[Molecule, ...] = ()
+
+    def take(self, index: Int[Tensor, " examples"]) -> "MoleculeGraphs":
+        taken = cast(MoleculeGraphs, super().take(index))
+        return replace(taken, molecules=tuple(self.molecules[i] for i in index.tolist()))
 
 
-def _arrays(mol: Chem.Mol) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def plain_arrays(mol: Chem.Mol) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of one molecule: `ATOM_FEATURES` of its atoms, `BOND_FEATURES` of its bonds, each twice, and their two ends."""
     atoms = np.array([_atom(a) for a in mol.GetAtoms()], dtype=np.float32).reshape(-1, len(ATOM_FEATURES))
     bonds, index = [], []
     for bond in mol.GetBonds():
@@ -53,6 +51,29 @@ def _arrays(mol: Chem.Mol) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         index += [(a, b), (b, a)]
     edges = np.array(bonds, dtype=np.float32).reshape(-1, len(BOND_FEATURES))
     return atoms, edges, np.array(index, dtype=np.int64).reshape(-1, 2).T
+
+
+def molecule_graphs(
+    molecules: Sequence[Molecule],
+    arrays: Callable[[Chem.Mol], tuple[np.ndarray, np.ndarray, np.ndarray]] = plain_arrays,
+) -> MoleculeGraphs:
+    """Atoms and bonds (each bond as two directed edges) of all molecules, as `arrays` says what stands on them: here
+    `ATOM_FEATURES` and `BOND_FEATURES`; a model that was trained elsewhere has its own."""
+    each = [arrays(m.mol) for m in molecules]
+    sizes = torch.tensor([len(atoms) for atoms, _, _ in each])
+    degrees = torch.tensor([len(bonds) for _, bonds, _ in each])
+    examples = torch.arange(len(each))
+    first = (sizes.cumsum(0) - sizes).repeat_interleave(degrees)
+    return MoleculeGraphs(
+        nodes=torch.from_numpy(np.concatenate([atoms for atoms, _, _ in each])),
+        edges=torch.from_numpy(np.concatenate([bonds for _, bonds, _ in each])),
+        edge_index=torch.from_numpy(np.concatenate([index for _, _, index in each], axis=1)) + first,
+        node_owner=examples.repeat_interleave(sizes),
+        edge_owner=examples.repeat_interleave(degrees),
+        size=len(each),
+        names=("atoms", "bonds"),
+        molecules=tuple(molecules),
+    )
 
 
 def _atom(atom: Chem.Atom) -> list[float]:
