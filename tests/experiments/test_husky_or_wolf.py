@@ -10,7 +10,8 @@ from torch import nn
 
 import attar
 from attar.cli import main
-from attar.experiments.husky_or_wolf.maps import usual
+from attar.core.inputs import Tensors
+from attar.experiments.husky_or_wolf.maps import attribution_map, usual, usual_on_backbone
 from attar.experiments.husky_or_wolf.pictures import Pictures, make
 from attar.experiments.husky_or_wolf.story import Share, Told, told
 from attar.methods.gradient import Gradient
@@ -199,11 +200,15 @@ def test_the_story_from_the_shell(
     assert misled["swapped"]["value"] <= 0.1
     assert mended["test"]["value"] >= 0.95
     assert mended["swapped"]["value"] >= 0.9
-    assert set(misled["inside"]) == set(usual())
+    assert list(misled["inside"]) == list(usual()) == ["lime", "occlusion", "integrated-gradients", "grad-cam"]
+    for lies in misled["inside"].values():  # above chance for a model that never looked: no map decides
+        assert lies["low"] > misled["area"]
+    assert "LIME blurred squares of 8 pixels" in record["about"]
+    assert "lime: why wolf" in Path("h.html").read_text()
     assert said.startswith("Verdict: DISTRUST. It looks at the ground")
     assert max(map(len, said.splitlines())) <= 110
     html = Path("h.html").read_text()
-    assert html.count("<img ") == 4 * (3 + 2 * 3)
+    assert html.count("<img ") == 4 * (3 + 2 * 4)
     assert "http" not in html.replace("http-equiv", "")
     for name in ("as it was trained", "distrust", "trust", "ground exchanged"):
         assert name in html
@@ -211,7 +216,6 @@ def test_the_story_from_the_shell(
 
 @pytest.mark.parametrize(("side", "overlap", "windows"), [(64, 2, 15 * 15), (64, 1, 8 * 8), (160, 1, 8 * 8)])
 def test_windows_and_blur_grow_with_the_picture(side: int, overlap: int, windows: int) -> None:
-    from attar.core.inputs import Tensors
     from attar.methods.occlusion import Occlusion
 
     occlusion = usual(side, overlap=overlap)["occlusion"]
@@ -219,6 +223,38 @@ def test_windows_and_blur_grow_with_the_picture(side: int, overlap: int, windows
     assert occlusion.by is not None
     assert len(occlusion.by(Tensors(torch.zeros(1, 3, side, side)))) == windows
     assert occlusion.baseline.sigma == pytest.approx(side * 10 / 64)  # type: ignore[union-attr]
+
+
+class Corner(nn.Module):
+    """Says the first class the more, the lighter the upper right corner of 16 pixels is."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        light = pixels[:, :, :16, -16:].mean((1, 2, 3))
+        return torch.stack([light, -light], 1)
+
+
+def test_a_map_of_lime_has_each_tile_of_each_picture_where_it_lies() -> None:
+    """A sum over pixels: what a tile adds is what blurring it takes away, and a picture alone is told the same."""
+    shown, said = make(3, seed=2).pixels, torch.tensor([0, 1, 0])
+    methods = usual()
+    found = attribution_map(Corner(), shown, methods["lime"], said)
+    assert found.shape == (3, 64, 64)
+    blurred = methods["occlusion"].baseline(Tensors(shown))["input"]  # type: ignore[attr-defined]
+    lost = (shown - blurred)[:, :, :16, -16:].mean(1).reshape(3, 2, 8, 2, 8).sum((2, 4)) / 256
+    lost = lost * torch.tensor([1, -1, 1])[:, None, None]
+    torch.testing.assert_close(found[:, 4:16:8, 52::8], lost, atol=1e-5, rtol=1e-3)
+    assert float(found[:, 16:].abs().max()) < 1e-5 > float(found[:, :, :48].abs().max())
+    assert bool((found[:, :8, 56:] == found[:, :1, 63:]).all())
+    alone = attribution_map(Corner(), shown[1:2], methods["lime"], said[1:2])
+    torch.testing.assert_close(alone, found[1:2])
+
+
+@pytest.mark.parametrize(("methods", "side", "tiles"), [(usual(), 64, 8), (usual_on_backbone(160), 160, 5)])
+def test_lime_cuts_the_whole_picture_into_so_many_squares(methods: dict, side: int, tiles: int) -> None:
+    cut = methods["lime"].by(Tensors(torch.zeros(1, 3, side, side)))
+    assert len(cut) == tiles**2
+    assert cut.shares["input"].row.unique().tolist() == list(range(3 * side * side))
+    assert methods["lime"].background == methods["occlusion"].baseline
 
 
 def test_what_other_audits_take_is_refused(capsys: pytest.CaptureFixture) -> None:

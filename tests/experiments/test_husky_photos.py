@@ -181,8 +181,10 @@ def test_the_ground_is_found_out_and_mended(tmp_path: Path) -> None:
     assert misled["area"] == pytest.approx(400 / 4600, abs=0.01)
     assert record["counts"] == {"misled": 24, "mended": 72, "test": 24, "explained": 8}
     assert "24 photos" in record["about"]
+    assert "LIME blurred squares of 45 pixels" in record["about"]
+    assert list(misled["inside"]) == ["lime", "occlusion", "integrated-gradients", "grad-cam"]
     page, said = report.page(record), report.terminal(record)
-    assert page.count("<img ") == 4 * (3 + 2 * 3)
+    assert page.count("<img ") == 4 * (3 + 2 * 4)
     assert "right with the animal on another ground of its class" in said
     assert max(map(len, said.splitlines())) <= 110
 
@@ -435,4 +437,4 @@ def test_a_folder_of_pictures_on_that_backbone(
     assert said.startswith("Verdict: DISTRUST. It looks at the ground")
     assert "mended: grounds by the toss of a coin: trust" in said
     assert "60 photos of dog, wolf" in said.replace("\n", " ") or "60 photos of dog and wolf" in said
-    assert Path("h.html").read_text().count("<img ") == 4 * (3 + 2 * 3)
+    assert Path("h.html").read_text().count("<img ") == 4 * (3 + 2 * 4)

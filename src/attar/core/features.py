@@ -49,6 +49,15 @@ class Features:
                 total.index_add_(0, share.feature, rows[share.row] * share.share.to(rows.dtype))
         return total
 
+    def on_rows(self, values: Float[Tensor, " features"], part: str, count: int) -> Float[Tensor, " rows"]:
+        """The features' values on the `count` rows of a part: the mean, by shares, of those that hold a row, else 0."""
+        total, weight = values.new_zeros(count), values.new_zeros(count)
+        if (share := self.shares.get(part)) is not None:
+            by = share.share.to(values)
+            total.index_add_(0, share.row, values[share.feature] * by)
+            weight.index_add_(0, share.row, by)
+        return total / torch.where(weight == 0, 1, weight)
+
     def stretch(self, owners: Mapping[str, Int[Tensor, " rows"]], count: int) -> Float[Tensor, " batch"]:
         """The most that the shares of any row sum to, per example: carrying makes an L1 error larger by no more."""
         most = precise(torch.zeros(count, device=self.owner.device))

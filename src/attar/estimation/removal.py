@@ -101,14 +101,7 @@ class _OfFeatures:
 
     def on_rows(self, loss: Tensor) -> dict[str, Any]:
         every = loss.new_zeros(len(self.features)).index_copy_(0, self.asked, loss)
-        rows = {}
-        for part, owner in self.whole.owners.items():
-            total, weight = loss.new_zeros(len(owner)), loss.new_zeros(len(owner))
-            if (share := self.features.shares.get(part)) is not None:
-                by = share.share.to(loss)
-                total.index_add_(0, share.row, every[share.feature] * by)
-                weight.index_add_(0, share.row, by)
-            rows[part] = total / torch.where(weight == 0, 1, weight)
+        rows = {part: self.features.on_rows(every, part, len(owner)) for part, owner in self.whole.owners.items()}
         return {"parts": self.whole.laid_out(Parts(rows)), "owners": self.inputs.owners}
 
 

@@ -1,14 +1,15 @@
 """`attar audit husky-or-wolf`: a classifier that snow misleads, what shows it, the mend, and what the mend changes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
 
 import torch
 
+from attar.core.method import Method
 from attar.experiments.husky_or_wolf.backbone import Backbone, head_of
-from attar.experiments.husky_or_wolf.maps import usual
+from attar.experiments.husky_or_wolf.maps import said_of_lime, usual, usual_on_backbone
 from attar.experiments.husky_or_wolf.networks import fitted
 from attar.experiments.husky_or_wolf.pictures import CLASSES, make
 from attar.experiments.husky_or_wolf.record import of, pictured, provenance
@@ -77,7 +78,12 @@ def _trained(seed: int, say: Progress) -> Found:
     say(0.8, "what that looks at")
     second = told(MENDED, mended, test, methods)
     counts = {"misled": _FEW, "mended": _MANY, "test": _TEST, "explained": 40}
-    return [(first, misled), (second, mended)], test, counts, _about("small networks, trained from nothing", counts)
+    return (
+        [(first, misled), (second, mended)],
+        test,
+        counts,
+        _about("small networks, trained from nothing", counts, methods),
+    )
 
 
 def _heads(name: str, seed: int, say: Progress) -> Found:
@@ -94,19 +100,19 @@ def _heads(name: str, seed: int, say: Progress) -> Found:
         return found
 
     heads = [head_of(see(each.pixels), each.labels, len(CLASSES)) for each in (few, many)]
-    views, methods, both = Views.of(test, see), usual(_SIDE, overlap=1), []
+    views, methods, both = Views.of(test, see), usual_on_backbone(_SIDE), []
     for k, (named, head) in enumerate(zip((MISLED, MENDED), heads, strict=True)):
         say(0.6 + 0.2 * k, "maps")
         judge = backbone.judge(head)
         both.append((told(named, judge, test, methods, views=views, answer=head, explained=_EXPLAINED), judge))
     counts = {"misled": _FEW, "mended": _HEADS_MANY, "test": _HEADS_TEST, "explained": _EXPLAINED}
-    return both, test, counts, _about(f"heads on {name}, which stays as it is", counts)
+    return both, test, counts, _about(f"heads on {name}, which stays as it is", counts, methods)
 
 
-def _about(models: str, counts: dict[str, int]) -> str:
+def _about(models: str, counts: dict[str, int], methods: Mapping[str, Method]) -> str:
     return (
         f"Made pictures: noughts are dogs, ones are wolves. Two {models}: one learnt from {counts['misled']} pictures "
         f"(dogs on grass, wolves in snow), the mended one from {counts['mended']:,} (either on either). Both were "
         f"asked about {counts['test']} others, dogs on grass and wolves in snow; maps are of {counts['explained']} of "
-        "these."
+        f"these. {said_of_lime(methods)}"
     )

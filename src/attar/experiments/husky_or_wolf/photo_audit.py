@@ -11,7 +11,7 @@ from attar.experiments.husky_or_wolf import frames
 from attar.experiments.husky_or_wolf.audit import MENDED, MISLED, Progress, nobody, one_thread
 from attar.experiments.husky_or_wolf.backbone import Backbone, head_of
 from attar.experiments.husky_or_wolf.folder import SIDE, Folder, read_folder
-from attar.experiments.husky_or_wolf.maps import usual
+from attar.experiments.husky_or_wolf.maps import said_of_lime, usual_on_backbone
 from attar.experiments.husky_or_wolf.photos import Photos
 from attar.experiments.husky_or_wolf.record import in_turn, of, pictured, provenance
 from attar.experiments.husky_or_wolf.story import Views, told
@@ -63,7 +63,7 @@ def _with_masks(folder: Folder, backbone: Backbone, seed: int, say: Progress) ->
             len(folder.classes),
         ),
     ]
-    views, methods, both = Views.of(held_out, see), usual(SIDE, overlap=1), []
+    views, methods, both = Views.of(held_out, see), usual_on_backbone(SIDE), []
     for k, (name, head) in enumerate(zip((MISLED, MENDED), heads, strict=True)):
         say(_READ + _SEEN + 0.12 * k, "maps")
         judge = backbone.judge(head)
@@ -79,7 +79,8 @@ def _with_masks(folder: Folder, backbone: Backbone, seed: int, say: Progress) ->
             f"{backbone.name}, which stays as it is: one learnt from {len(learnt)} photos, the mended one from their "
             f"animals, cut out by the masks and put on {len(many)} grounds each, of classes by the toss of a coin. "
             f"Both were asked about the other {len(held_out)}. Grounds are these photos with their animals painted "
-            f"over, each pixel like its mirror image beyond the animal's edge. Maps are of {explained} of them."
+            f"over, each pixel like its mirror image beyond the animal's edge. Maps are of {explained} of the held-out "
+            f"photos. {said_of_lime(methods)}"
         ),
         "models": [of(each) for each, _ in both],
         "counts": {
