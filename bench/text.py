@@ -34,6 +34,7 @@ from attar.methods.shapley import Shapley
 from attar.pretrained import load
 
 SEED, PROMPTS, COPIED, BUDGET = 11, 40, 20, 200
+FEW = 12  # prompts of those that cost more than a few seconds each
 FRANCE = "The capital of France is"
 TOKENS = Pieces(by="tokens")
 
@@ -107,19 +108,22 @@ def copies(count: int, seed: int) -> list[tuple[Tokens, int]]:
 
 def copied(table: dict[str, Asked], prompts: list[tuple[Tokens, int]]) -> None:
     print(f"\ncopied tokens: {len(prompts)} of {PROMPTS} prompts right")
-    print(f"{'method':46s}{'first [95%]':24s}CPU s a prompt")
+    print(f"{'method':46s}{'first [95%]':18s}prompts  CPU s each")
     print(f"{'chance':46s}{1 / COPIED:.2f}")
     for name, asked in table.items():
         began, hits = time.process_time(), 0
         try:
-            for inputs, place in prompts:
+            mine = prompts[:FEW] if name in SLOW else prompts
+            for inputs, place in mine:
                 hits += int(asked(inputs, LogProbability())[:COPIED].argmax()) == place
         except attar.AttarError as problem:
             print(f"{name:46s}refused: {str(problem)[:70]}")
             continue
-        low, high = wilson(hits, len(prompts))
-        each = (time.process_time() - began) / len(prompts)
-        print(f"{name:46s}{f'{hits / len(prompts):.2f} [{low:.2f}, {high:.2f}]':24s}{each:.2f}", flush=True)
+        low, high = wilson(hits, len(mine))
+        each = (time.process_time() - began) / len(mine)
+        print(
+            f"{name:46s}{f'{hits / len(mine):.2f} [{low:.2f}, {high:.2f}]':20s}{len(mine):3d}  {each:.2f}", flush=True
+        )
 
 
 torch.set_num_threads(1)
@@ -152,6 +156,7 @@ table: dict[str, Asked] = {
     "Captum InputXGradient": theirs(InputXGradient),
     "Captum Saliency (signed), length": theirs(Saliency, size=True, abs=False),
 }
+SLOW = [name for name in table if name.startswith(("shapley", "lime", "integrated", "Captum Integrated"))]
 if __name__ == "__main__":
     france(table)
     copied(table, copies(PROMPTS, SEED))
