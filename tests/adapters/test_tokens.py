@@ -137,6 +137,24 @@ def test_examples_are_taken_with_all_that_belongs_to_them():
     assert "".join(taken.pieces.tolist()) == "a dogthe cat sata dog"
     assert torch.equal(taken.ids, torch.tensor([*written[2].ids, *written[0].ids, *written[2].ids]))
     assert torch.equal(taken.embedded, language.fed.embedding[taken.ids])
+    both = sentence_model().fed.tokens(["cats", "the dog"])[0].take(torch.tensor([1, 1, 0]))
+    assert both.words.tolist() == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1, 1, 2]
+    assert both.special.tolist() == [True, False, False, True] * 3
+
+
+def test_a_row_has_its_text_for_a_name_where_there_is_one_text_and_its_number_elsewhere():
+    fed = language_model().fed
+    assert fed.tokens(["on cat"])[0].label(PART, 2) == "cat"
+    assert fed.tokens(["on cat", "a"])[0].label(PART, 2) == "tokens 2"
+
+
+def test_only_what_stands_at_the_tokens_is_taken_out_of_the_padding():
+    inputs, _ = language_model().fed.tokens(["cat", "on cat"])
+    longest, count = int(inputs.lengths.max()), inputs.lengths.tolist()
+    padded = torch.arange(2 * longest).reshape(2, longest, 1)
+    assert inputs.unpadded(padded)[:, 0].tolist() == [*range(count[0]), *range(longest, 2 * longest)]
+    for other in (torch.zeros(2, longest), torch.zeros(2, longest + 1, 4), torch.zeros(3, longest, 4)):
+        assert inputs.unpadded(other) is other
 
 
 def test_values_are_called_by_what_the_tokens_read():

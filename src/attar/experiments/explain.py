@@ -245,9 +245,7 @@ def explain(
     target = target_of(asked_target) if isinstance(asked_target, str) and not _is_pretrained(question) else asked_target
     both = opened(question, asked_target)
     said = list(both.said)
-    if isinstance(target, str):
-        known = both.pretrained.target(target, both.examples) if both.pretrained is not None else None
-        target = known or target_of(target)
+    target = asked_of(both, target)
     if odd := beyond(both.model, both.examples.inputs):
         said.append(f"warning: {odd}")
     rows, background = table_background(both, methods or (), options, seed)
@@ -260,12 +258,8 @@ def explain(
         made = methods_of([name], [*([] if windows is None else [f"by={windows}"]), *options], seed, rows)
         by = "" if windows is None else f" by windows of {windows}"
         said.append(f"method: {name}{by}, because {why} (others: attar methods --for)")
-    if both.examples.absent is not None:
-        made = _from(both.examples.absent, made, options)
-        said.append(f"absence: {both.examples.absent!r}")
-    if both.examples.features is not None:
-        made, parts = _by_parts(made, both.examples)
-        said += [parts] if parts else []
+    made, of_domain = in_domain(made, both.examples, options)
+    said += of_domain
     if background and any(hasattr(each, "background") or hasattr(each, "baseline") for each in made.values()):
         said.append(background)
     if seed is not None and not any(hasattr(method, "seed") for method in made.values()):
@@ -291,10 +285,40 @@ def _attributed(both: Opened, method: Method, target: Target | None) -> Attribut
         made: Any = method
         if getattr(made, "by", 0) is examples.features:
             made = replace(made, by=one.features)
-        if one.background is not None and getattr(made, "background", 0) == Zeros():
-            made = replace(made, background=one.background(one.inputs))
+        made = with_own_background(made, one)
         found.append(attribute(narrowed(mine), one.inputs, made, mine, batch_size=question.batch_size))
     return replace(chained(found), target=repr(target))
+
+
+def asked_of(both: Opened, target: Target | str) -> Target:
+    """What is asked, where it comes in words: by the name of an output of a pretrained model, or as `--target` takes
+    it. Raises `InputError` for a name that is none, and where the model must be told one."""
+    if not isinstance(target, str):
+        return target
+    known = both.pretrained.target(target, both.examples) if both.pretrained is not None else None
+    return known or target_of(target)
+
+
+def with_own_background(method: Any, one: Examples) -> Any:
+    """The method with the background that the domain makes of this one example, where it was told none."""
+    if one.background is None or getattr(method, "background", 0) != Zeros():
+        return method
+    return replace(method, background=one.background(one.inputs))
+
+
+def in_domain(
+    made: Mapping[str, Method], examples: Examples, options: Sequence[str] = ()
+) -> tuple[dict[str, Method], list[str]]:
+    """Methods told what is absent and which are the parts in the domain of the examples, where they were told nothing
+    else; and what to say of it."""
+    told, said = dict(made), []
+    if examples.absent is not None:
+        told = _from(examples.absent, made, options)
+        said += [f"absence: {examples.absent!r}"] if any(told[name] is not made[name] for name in made) else []
+    if examples.features is not None:
+        told, parts = _by_parts(told, examples)
+        said += [parts] if parts else []
+    return told, said
 
 
 def _from(absent: Baseline, made: Mapping[str, Method], options: Sequence[str]) -> dict[str, Method]:

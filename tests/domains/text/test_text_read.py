@@ -5,7 +5,7 @@ import torch
 
 import attar
 from attar.domains.text.parts import Pieces
-from attar.domains.text.read import quoted, read_texts, words_of
+from attar.domains.text.read import Fed, quoted, read_texts, words_of
 from tiny_language import language_model, sentence_model
 
 
@@ -78,8 +78,36 @@ def test_tokens_by_their_ids_are_those_of_the_text():
     assert again.words.tolist() == inputs.words.tolist()
     with pytest.raises(attar.InputError, match=r"there is no token 9999; there are 0 to"):
         fed.of_ids([[1, 9999]])
+    with pytest.raises(attar.InputError, match=f"there is no token {len(fed.embedding)}; "):
+        fed.of_ids([[len(fed.embedding)]])
     with pytest.raises(attar.InputError, match="there are no tokens"):
         fed.of_ids([[]])
+
+
+class _Reads:
+    """A tokenizer that says one thing of every text: a token of no letter stands between two of one."""
+
+    ids, tokens, offsets = (1, 2, 3), ("a", "▁", "b"), ((0, 1), (1, 1), (1, 2))
+
+    def encode(self, text: str) -> "_Reads":
+        return self
+
+
+def test_a_token_of_no_letter_reads_as_it_is_called():
+    fed = Fed(encode=_Reads(), embedding=torch.zeros(4, 2), most=9, model="one")
+    inputs, written = fed.tokens(["ab"])
+    assert written[0].pieces == ("a", "▁", "b")
+    assert inputs.words.tolist() == [0, 1, 0]
+
+
+def test_half_a_letter_and_what_nobody_wrote_are_named_and_are_no_part_of_a_word():
+    fed = language_model().fed
+    ids = fed.encode.encode("aé<end>b").ids
+    inputs, written = fed.of_ids([ids])
+    assert written[0].pieces == ("a", "Ã", "©", "<end>", "b")
+    assert inputs.special.tolist() == [False, False, False, True, False]
+    assert inputs.words[3] not in inputs.words[[0, 1, 2, 4]]
+    assert fed.piece(0) == "<end>"
 
 
 def test_words_are_runs_of_letters_one_sign_or_one_sign_of_a_script_without_blanks():
@@ -91,12 +119,15 @@ def test_words_are_runs_of_letters_one_sign_or_one_sign_of_a_script_without_blan
     assert of["p"] != of[","]
     assert of["雪"] != of["山"]
     assert of["x"] == of["2"]
-    assert words[5] not in (of["d"], of["s"])  # a blank is its own
+    blanks = [word for sign, word in zip(text, words, strict=True) if sign == " "]
+    assert len(set(blanks)) == 3  # each is its own
+    assert not {of["d"], of["s"], of[","], of["x"]} & set(blanks)
 
 
 def test_a_token_belongs_to_the_first_word_it_touches_and_a_special_one_to_none():
     assert words_of("ab cd", [(0, 0), (0, 2), (2, 4), (4, 5)], [True, False, False, False]) == [0, 1, 2, 2]
     assert words_of("ab cd", [(0, 4), (4, 5)], [False, False]) == [0, 1]
+    assert words_of("abc d", [(0, 1), (1, 3), (4, 5)], [False] * 3) == [0, 0, 1]  # no number is left out
 
 
 def test_words_take_their_tokens_together_in_each_text():
