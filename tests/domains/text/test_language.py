@@ -1,6 +1,7 @@
 """A language model that is asked: targets in words, what it writes step by step, what it says of itself."""
 
 import pytest
+import tokenizers
 import torch
 
 import attar
@@ -22,9 +23,11 @@ def test_targets_in_words_are_tokens_as_they_would_follow():
     assert language.target("sat", open_) == LogProbability(_token("Ġsat"))
     assert language.target("sat", ended) == LogProbability(_token("s"))
     assert language.target("#7", open_) == LogProbability(7)
-    assert language.target("predicted", open_) == LogProbability()
+    assert language.target("Predicted ", open_) == language.target("", open_) == LogProbability()
     both = language.target("dog rather than mat", open_)
     assert isinstance(both, Difference)
+    once = language.target("dog rather than mat rather than cat", open_)
+    assert repr(once) == repr(both)  # of what follows the first "rather than" the first token
     assert repr(both) == f"Difference(this=Logit(index={_token('Ġdog')}), that=Logit(index={_token('Ġmat')}))"
 
 
@@ -34,12 +37,39 @@ def test_targets_in_words_are_tokens_as_they_would_follow():
         ("dog rather than dog", "'dog' and 'dog' both begin with the token ' dog': name others"),
         ("#99999", r"there is no token #99999; there are #0 to #\d+"),
         ("dog rather than ", r"the target '' is no token"),
+        (f"#{bytewise().get_vocab_size()}", "there is no token #"),
     ],
 )
 def test_targets_that_are_none_are_refused(text, said):
     language = language_model()
     with pytest.raises(attar.InputError, match=said):
         language.target(text, language.read("the cat"))
+
+
+def test_what_a_tokenizer_puts_before_a_text_is_not_what_a_word_begins_with():
+    tokenizer = bytewise()
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+        single="<end> $A", special_tokens=[("<end>", 0)]
+    )
+    language = LanguageModel.of(language_model().network, tokenizer)
+    examples = language.read("the cat")
+    assert examples.inputs.special.tolist()[:2] == [True, False]
+    assert language.target("sat", examples) == LogProbability(_token("Ġsat"))
+
+
+def test_absence_is_the_mean_of_all_embeddings_and_parts_are_those_asked_for():
+    language = language_model()
+    torch.testing.assert_close(language.absent.row, language.fed.embedding.sum(0) / len(language.fed.embedding))
+    assert language.read("the cat").features == Pieces(by="tokens")
+    assert language.read("the cat", by="words").features == Pieces(by="words")
+
+
+def test_tokens_are_counted_once_where_steps_repeat_them():
+    language = language_model()
+    count = len(language.fed.tokens(["the cat"])[1][0].ids)
+    assert language.read("the cat").said == f"1 text, {count} tokens"
+    examples = language.read("the cat", steps=3)
+    assert examples.said == f"1 text, and the 3 tokens that follow, {count + 2} tokens"
 
 
 def test_the_log_probability_is_what_transformers_says():
@@ -103,6 +133,9 @@ def test_a_model_and_its_tokenizer_from_transformers():
     language = LanguageModel.of(language_model().network, fast, name="mine")
     assert language.end == 0
     assert language.fed.special == {"<end>"}
+    more = bytewise()
+    more.add_tokens(["snow"])  # a word that was added later is a word
+    assert LanguageModel.of(language_model().network, more).fed.special == {"<end>"}
     assert language.fed.most == 64
     ours = language_model().read("the cat")
     torch.testing.assert_close(language.read("the cat").inputs.embedded, ours.inputs.embedded)

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 import attar
+from attar.domains.text.parts import Pieces
 from attar.domains.text.sentences import Like
 from tiny_language import sentence_model
 
@@ -26,9 +27,17 @@ def test_what_it_is_to_be_like_must_be_said():
             sentences.target(text, sentences.read("the cat"))
 
 
+def test_parts_are_words_unless_tokens_are_asked_for():
+    sentences = sentence_model()
+    assert sentences.read("the cats").features == Pieces(by="words")
+    assert sentences.read("the cats", by="tokens").features == Pieces(by="tokens")
+
+
 def test_steps_are_for_language_models():
     with pytest.raises(attar.InputError, match="tiny sentences writes nothing"):
         sentence_model().read("the cat", steps=2)
+    with pytest.raises(attar.InputError, match="tiny sentences writes nothing"):
+        sentence_model().read("the cat", steps=0)
 
 
 def test_embeddings_of_another_width_are_refused():
