@@ -24,7 +24,7 @@ def recorded(of: Transformer, sites: Sequence[str]) -> Iterator[dict[str, Tensor
     seen: dict[str, Tensor] = {}
     with ExitStack() as stack:
         for name in sites:
-            stack.enter_context(_hooked(of, of.site(name), lambda array, name=name: seen.__setitem__(name, array)))
+            stack.enter_context(_hooked(of, of.site(name), partial(_keep, seen, name)))
         yield seen
 
 
@@ -37,6 +37,12 @@ def edited(of: Transformer, edits: Mapping[str, Edit]) -> Iterator[None]:
         for name, edit in edits.items():
             stack.enter_context(_hooked(of, of.site(name), partial(_edit, edit, name)))
         yield
+
+
+def _keep(seen: dict[str, Tensor], name: str, array: Tensor) -> Tensor:
+    """What is kept also goes on, so that an answer has a gradient at it."""
+    seen[name] = array
+    return array
 
 
 def _edit(edit: Edit, name: str, array: Tensor) -> Tensor:
