@@ -387,9 +387,11 @@ def explain(
 def methods(
     name: Annotated[str | None, typer.Argument(help="A method, for what it is, when it misleads, its source.")] = None,
     model: Annotated[
-        Path | None, typer.Option("--for", help="A model file or module:object: which methods fit, and why.")
+        Path | None,
+        typer.Option("--for", help="A model file, module:object or one of `attar models`: which methods fit."),
     ] = None,
     input: Annotated[str | None, typer.Option(help="The file that it would be asked about.")] = None,
+    target: Annotated[str, typer.Option(help="What would be asked of it, as attar explain takes it.")] = "predicted",
     module: _Module = None,
     arguments: _Arguments = None,
     trust: _Trust = None,
@@ -419,7 +421,7 @@ def methods(
         model, input, module, arguments, trust, layers, channels, output_name, size, scale, mean, std, grey,
         channels_last, columns, row,
     )  # fmt: skip
-    opened, fits = fitting(question)
+    opened, fits = fitting(question, target)
     print(method_fits(opened.said, fits))
 
 

@@ -9,9 +9,10 @@ from scipy.stats import binom
 from torch import Tensor
 
 from attar import InputError, Logit, attribute
-from attar.core.baseline import Constant, Rows
+from attar.core.baseline import Constant, Rows, Zeros
 from attar.core.features import Features, Grouped, Share, groups
 from attar.core.inputs import Inputs, Tensors
+from attar.estimation.soft_masks import SoftMasks, _interpolation, _step
 from attar.methods.lime import Lime
 from attar.methods.rise import Rise
 from models import case, graphs, numbers, sparse
@@ -226,6 +227,23 @@ def test_rise_keeps_the_sign_where_the_papers_mean_cannot() -> None:
     assert float(found.values[0, 0, 2, 2]) == pytest.approx(-1)
     assert float(found.values[0, 0, 6, 6]) == pytest.approx(1)
     assert float(found.values.abs().sum()) == pytest.approx(2)
+
+
+@pytest.mark.parametrize("shape", [(5,), (14,), (100,), (30, 13), (8, 5, 21)])
+def test_what_a_masks_place_varies_is_the_mean_over_every_shift(shape: tuple[int, ...]) -> None:
+    soft = SoftMasks.over(Tensors(torch.zeros(1, 2, *shape)), Zeros(), cells=7, channels=1)
+    expected = torch.ones(1, dtype=torch.float64)
+    for length in shape:
+        shifts = [_interpolation(length, 7, shift).square().sum(1) for shift in range(_step(length, 7))]
+        expected = (expected[:, None] * torch.stack(shifts).mean(0)).flatten()
+    close(torch.full_like(expected, soft.concentration), expected)
+
+
+def test_half_a_minute_of_sound_is_no_longer_to_prepare_than_to_ask_about() -> None:
+    """A grid of seven has 68,572 shifts there: none of them may be laid out but those that are drawn."""
+    sound = torch.ones(1, 1, 480_000)
+    found = attribute(lambda t: t[:, :, 240_000:].mean(2), sound, Rise(budget=20))
+    assert float(found.values[0, 0, 300_000:].mean()) > 2 * abs(float(found.values[0, 0, :180_000].mean()))
 
 
 # --- LIME on tables ---

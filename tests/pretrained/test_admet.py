@@ -237,6 +237,18 @@ def test_the_shell_names_atoms_and_groups(tmp_path: Path, capsys: pytest.Capture
     assert "<svg" in picture.read_text()
 
 
+def test_methods_are_tried_on_a_question_that_was_named(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["methods", "--for", "admet-1", "--input", NAPHTHYLAMINE]
+    assert main(asked) == 2
+    said = capsys.readouterr().err
+    assert "this model answers 31 questions, name one: --target AMES" in said
+    assert len(said.splitlines()) == 1
+    assert main([*asked, "--target", "AMES"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.partition("does not fit")[0].splitlines()]
+    assert ["occlusion", "3"] in lines  # as it is, without the amino group, without the rings
+    assert ["gradient", "2"] in lines
+
+
 @pytest.mark.parametrize("name", ["some.smi", "some.csv", "some.sdf"])
 def test_files_of_molecules(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     smiles = [NITROBENZENE, NAPHTHYLAMINE, "CCO.[Na+]", TERFENADINE]

@@ -13,12 +13,23 @@ from attar.core.errors import AttarError
 from attar.core.inputs import Inputs, Tensors
 from attar.core.method import columns_of, needs_of
 from attar.core.model import Chunked, lacks, told
-from attar.core.target import Predicted, Target
+from attar.core.target import Target
 from attar.experiments.asked import methods_of
-from attar.experiments.explain import TOGETHER, Opened, Question, one_line, opened, table_background
+from attar.experiments.explain import (
+    TOGETHER,
+    Opened,
+    Question,
+    asked_of,
+    in_domain,
+    one_line,
+    opened,
+    table_background,
+    with_own_background,
+)
 from attar.methods import METHODS, OVER_ROWS
 
 _TRIED, _SECONDS = 2000, 2.0  # evaluations, and how long, that one method may be tried for to see what it costs
+_CALL = 0.25  # seconds that one call of the model may take: only between calls is it seen that the time is up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,42 +42,54 @@ class Fit:
     reason: str | None = None
 
 
-def fitting(question: Question) -> tuple[Opened, list[Fit]]:
-    """Every method, tried on the first example: what it costs there, or why it does not fit."""
-    both = opened(question)
+def fitting(question: Question, target: Target | str = "predicted") -> tuple[Opened, list[Fit]]:
+    """Every method, tried on the first example as `explain` would ask it: what it costs there, or why it does not fit.
+
+    Raises `InputError` where the model must be told what is asked of it, and `target` does not say it.
+    """
+    both = opened(question, target)
     rows, _ = table_background(both, (), (), None)
-    asked, target = _usual_target(both)
-    tried = [_tried(name, asked, rows, target) for name in METHODS]
+    asked, wanted = _of_first(both, asked_of(both, target))
+    together = _together(asked)
+    tried = [_tried(name, asked, rows, wanted, together) for name in METHODS]
     if both.examples.others is None:
         return both, [*tried, *(Fit(name=name, reason="needs other rows to start from") for name in OVER_ROWS)]
     others, _ = table_background(both, tuple(OVER_ROWS), (), None)
-    return both, [*tried, *(_tried(name, both, others, target) for name in OVER_ROWS)]
+    return both, [*tried, *(_tried(name, asked, others, wanted, together) for name in OVER_ROWS)]
 
 
-def _usual_target(both: Opened) -> tuple[Opened, Target]:
-    """What is asked where no target is named, and the model that answers it about the first example."""
-    known = both.pretrained
-    if known is None or known.narrowed is None:
-        return both, Predicted()
+def _of_first(both: Opened, target: Target) -> tuple[Opened, Target]:
+    """The first example alone, what is asked of it, and the model that answers this, its answer at hand."""
     first = both.examples.only(1)
-    target = known.target("predicted", first) or Predicted()
-    narrowed = known.narrowed(target)
-    return replace(both, model=narrowed, examples=first, outputs=narrowed.predict(first.inputs)), target
+    target = target.take(torch.zeros(1, dtype=torch.long, device=first.inputs.device))
+    narrowed = None if both.pretrained is None else both.pretrained.narrowed
+    model = both.model if narrowed is None else narrowed(target)
+    outputs = both.outputs[:1] if narrowed is None else model.predict(first.inputs)
+    return replace(both, model=model, examples=first, outputs=outputs), target.resolve(outputs)
 
 
-def _tried(name: str, both: Opened, rows: Rows | None, target: Target) -> Fit:
-    one = both.examples.inputs.take(torch.zeros(1, dtype=torch.long, device=both.examples.inputs.device))
-    asked = _Counted(both.model, both.question.batch_size or TOGETHER, answered=(one, both.outputs[:1]))
+def _together(both: Opened) -> int:
+    """How many copies of the example may go into one call, so that the time is looked at often enough."""
+    since = time.monotonic()
+    both.model.predict(both.examples.inputs.replace(both.examples.inputs.parts.map(Tensor.clone)))
+    took = time.monotonic() - since
+    return max(1, min(both.question.batch_size or TOGETHER, int(_CALL / max(took, 1e-9))))
+
+
+def _tried(name: str, both: Opened, rows: Rows | None, target: Target, together: int) -> Fit:
+    one = both.examples.inputs
     try:
-        method = methods_of([name], rows=rows)[name]
+        method = in_domain(methods_of([name], rows=rows), both.examples)[0][name]
+        method = with_own_background(method, both.examples)
         one = one.beside(columns_of(method)) if isinstance(one, Tensors) else one
+        asked = _Counted(both.model, together, answered=(one, both.outputs))
         for needs in needs_of(method):
             asked.model = told(asked.model, needs, one)
             if reason := lacks(asked.model, needs):
                 return Fit(name=name, reason=f"needs {needs.__name__}: {reason}")
-        found = method(asked, one, target.resolve(both.outputs[:1]))
-    except _EnoughSeen:
-        return Fit(name=name, evaluations=asked.asked, stopped=True)
+        found = method(asked, one, target)
+    except _EnoughSeen as seen:
+        return Fit(name=name, evaluations=seen.asked, stopped=True)
     except AttarError as problem:
         return Fit(name=name, reason=str(problem))
     except Exception as problem:  # one that breaks must not hide what the others say
@@ -74,13 +97,16 @@ def _tried(name: str, both: Opened, rows: Rows | None, target: Target) -> Fit:
     return Fit(name=name, evaluations=int(found.evaluations[0]) + (not asked.reused))
 
 
+@dataclass
 class _EnoughSeen(Exception):
-    """A method asks for more than it may be tried for."""
+    """A method asks for more than it may be tried for: it has `asked` so often."""
+
+    asked: int
 
 
 @dataclass
 class _Counted(Chunked):
-    """A model that stops being asked after so many evaluations or seconds."""
+    """A model that stops being asked after so many evaluations or seconds. Calls that take long are made of fewer."""
 
     asked: int = 0
     since: float = field(default_factory=time.monotonic)
@@ -91,12 +117,16 @@ class _Counted(Chunked):
 
     def _counted(self, count: int) -> None:
         if self.asked + count > _TRIED or time.monotonic() - self.since > _SECONDS:
-            raise _EnoughSeen
+            raise _EnoughSeen(self.asked)
         self.asked += count
 
     def _asked(self, inputs: Inputs, ask: Callable[[Inputs, Tensor], Any]) -> list[Any]:
         def counting(chunk: Inputs, index: Tensor) -> Any:
             self._counted(len(chunk))
-            return ask(chunk, index)
+            before = time.monotonic()
+            answer = ask(chunk, index)
+            took = max(time.monotonic() - before, 1e-9)
+            self.size = max(1, min(self.size, int(len(chunk) * _CALL / took)))
+            return answer
 
         return super()._asked(inputs, counting)
