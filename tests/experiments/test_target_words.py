@@ -19,6 +19,7 @@ APART = torch.tensor([[0.0, 2.0, 1.0], [9.0, 3.0, 1.0]])
         (Logit(2), "output 2, ⏎"),
         (Difference(Logit(0), Logit(1)), "output 0, cat rather than output 1, dog"),
         (Logit([1, 0]), "Logit(index=[1, 0])"),
+        (LogProbability([1, 0]), "LogProbability(index=[1, 0])"),
         (Probability(1), repr(Probability(1))),
         (Entry(1, 2), "Entry(1, 2)"),
         (Predicted(), "output 1, dog, which is predicted"),

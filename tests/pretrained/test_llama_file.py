@@ -9,7 +9,7 @@ from attar.pretrained.smollm2 import language_model
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("tokenizers")
 
-HEADS, SHARED, WIDTH = 4, 2, 16
+HEADS, SHARED, WIDTH = 4, 2, 32  # heads of 8: of 4, turning them either way would be the same
 MERGES = ["Ġ c", "Ġc a", "Ġca t", "1 9"]
 PLACES = {
     "input_layernorm": "attn_norm",

@@ -64,12 +64,13 @@ def test_absence_is_the_mean_of_all_embeddings_and_parts_are_those_asked_for():
     assert language.read("the cat", by="words").features == Pieces(by="words")
 
 
-def test_tokens_are_counted_once_where_steps_repeat_them():
+def test_the_tokens_of_the_text_are_counted_and_then_those_that_follow():
     language = language_model()
     count = len(language.fed.tokens(["the cat"])[1][0].ids)
     assert language.read("the cat").said == f"1 text, {count} tokens"
     examples = language.read("the cat", steps=3)
-    assert examples.said == f"1 text, and the 3 tokens that follow, {count + 2} tokens"
+    assert examples.said == f"1 text, {count} tokens, and the 3 that follow"
+    assert language.read("the cat", steps=1).said == f"1 text, {count} tokens, and the one that follows"
 
 
 def test_the_log_probability_is_what_transformers_says():

@@ -41,6 +41,19 @@ def test_values_of_embeddings_are_summed_over_each_word():
     assert dict(named(examples, found).ranked(0))["cats"] == pytest.approx(float(rows[2] + rows[3]), rel=1e-5)
 
 
+def test_the_parts_of_an_answer_go_before_those_of_its_texts():
+    language = language_model()
+    tokens, words = language.read("on cat"), language.read("on cat", by="words")
+    found = attar.attribute(language.model, tokens.inputs, Gradient(), attar.Logit(1))
+    rows = found.parts.per_row()[PART]
+    assert [name for name, _ in sorted(named(tokens, found).ranked(0))] == ["cat", "n", "o"]
+    assert dict(named(tokens, found).ranked(0))["n"] == pytest.approx(float(rows[1]), rel=1e-5)
+    assert dict(named(words, found).ranked(0))["on"] == pytest.approx(float(rows[0] + rows[1]), rel=1e-5)
+    by_words = _found(tokens, language.model, by=Pieces(), baseline=language.absent)
+    assert named(tokens, by_words) is by_words
+    assert marked(tokens, by_words)[0].pieces == ("on", " cat")
+
+
 def test_a_page_has_each_piece_on_its_colour_with_its_value_on_hover_and_no_html_of_the_text():
     language = language_model()
     examples = language.read("cat <b>dog</b>", by="words")

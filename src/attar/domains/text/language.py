@@ -74,16 +74,17 @@ class LanguageModel:
         texts, said = read_texts(source)
         if steps is None:
             inputs, raw = self.fed.tokens(texts)
+            count, follow = len(inputs.ids), ""
             names = tuple(quoted(text) for text in texts)
         else:
             inputs, raw = self._written(texts, steps)
+            count = len(raw[0].ids)
+            follow = ", and the one that follows" if len(raw) == 1 else f", and the {len(raw)} that follow"
             names = tuple(f"→ {visible(self.outputs[int(each.next)])}" for each in raw if each.next is not None)
-            said += f", and the {counted(len(raw), 'token')} that follow"
-        count = len(inputs.ids) if steps is None else len(raw[-1].pieces)
         return Examples(
             inputs=inputs,
             names=names,
-            said=f"{said}, {counted(count, 'token')}",
+            said=f"{said}, {counted(count, 'token')}{follow}",
             domain="text",
             raw=raw,
             features=Pieces(by=by or "tokens"),
