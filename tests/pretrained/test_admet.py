@@ -2,7 +2,9 @@
 
 import csv
 import pickle
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from attar.cli import main
 from attar.core.errors import InputError, UnsupportedError
 from attar.core.method import Method
 from attar.domains.molecules.coloured import by_group, groups_said, on_atoms
+from attar.domains.molecules.examples import molecule_examples
 from attar.domains.molecules.molecule import Molecule
 from attar.domains.molecules.parts import without_each
 from attar.domains.molecules.perturb import WithBonds
@@ -22,7 +25,7 @@ from attar.methods.grad_input import GradInput
 from attar.methods.integrated_gradients import IntegratedGradients
 from attar.methods.occlusion import Occlusion
 from attar.pretrained import load
-from attar.pretrained.admet import probabilities, task
+from attar.pretrained.admet import _FILE, probabilities, remarks, task
 from attar.pretrained.card import Pretrained
 from attar.pretrained.dmpnn import ATOM_FEATURES, BOND_FEATURES, Ensemble, graphs, opened, reverse
 from attar.pretrained.files import package_file
@@ -149,8 +152,25 @@ def test_the_log_odds_are_those_of_the_mean_probability(admet: Pretrained) -> No
 
 def test_one_network_alone_says_something_else(admet: Pretrained) -> None:
     one = load("admet-1")
-    assert one.outputs == admet.outputs
+    assert (one.name, one.outputs) == ("admet-1", admet.outputs)
     assert chance(one, NITROBENZENE) != pytest.approx(chance(admet, NITROBENZENE), abs=1e-3)
+    inputs = admet.read(NITROBENZENE).inputs
+    first = admet.model.module.networks[0](*inputs.arguments())
+    torch.testing.assert_close(one.model.predict(inputs), first)
+
+
+def test_what_is_likely_is_said_first_of_the_first_five() -> None:
+    tasks = ("A", "B", "C")
+    examples = molecule_examples(NITROBENZENE, graphs)
+    outputs = torch.tensor([[0.1, 2.0, -0.1]]).expand(7, 3).clone()
+    outputs[1] = -1.0
+    several = replace(examples, names=tuple("abcdefg"))
+    lines = remarks(several, outputs, tasks)
+    assert lines[:2] == ["a: B 0.88, A 0.52", "b: nothing of 0.5 or more"]
+    assert [line[0] for line in lines] == ["a", "b", "c", "d", "e", "a"]
+    assert lines[-1] == "and 2 more"
+    assert len(remarks(replace(examples, names=tuple("abcde")), outputs[:5], tasks)) == 5
+    assert remarks(replace(examples, names=tuple("abcdef")), outputs[:6], tasks)[-1] == "and 1 more"
 
 
 def test_features_have_names(admet: Pretrained) -> None:
@@ -200,9 +220,47 @@ def test_what_is_no_molecule_for_it(text: str, said: str, capsys: pytest.Capture
     assert len(printed.splitlines()) == 1
 
 
-def test_an_element_without_a_feature_is_refused() -> None:
-    with pytest.raises(InputError, match=r"holds Pt, an element that this network has no feature for"):
-        graphs([Molecule.of("C[Pt]C")])
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("", "batch_norm", True),
+        *(("message_passing", name, 1) for name in ("bias", "undirected", "d_vd")),
+        *((part, "cls", dict) for part in ("message_passing", "agg", "predictor")),
+    ],
+)
+def test_a_file_that_holds_another_network_is_refused(
+    part: str, name: str, value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, read = package_file("admet-ai", _FILE.format(0)), torch.load
+
+    def changed(*given: Any, **options: Any) -> Any:
+        held = read(*given, **options)
+        told = held["hyper_parameters"]
+        (told[part] if part else told)[name] = value
+        return held
+
+    assert not any(array.requires_grad for array in opened(path)[0].parameters())
+    monkeypatch.setattr(torch, "load", changed)
+    with pytest.raises(UnsupportedError, match=r"model_0\.pt holds another network"):
+        opened(path)
+
+
+def test_how_it_was_read_is_said_where_it_is_written_otherwise(admet: Pretrained) -> None:
+    assert admet.read("c1ccc([N+](=O)[O-])cc1").said == f"9 heavy atoms, as {NITROBENZENE}"
+    assert admet.read(NITROBENZENE).said == "9 heavy atoms"
+
+
+@pytest.mark.parametrize(("text", "said"), [("  ", "the text is empty"), ("C" * 5000 + "(", "neither a SMILES")])
+def test_texts_that_are_none_are_refused(admet: Pretrained, text: str, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        admet.read(text)
+
+
+@pytest.mark.parametrize("symbol", ["Pt", "Te", "Rb"])
+def test_an_element_without_a_feature_is_refused(symbol: str) -> None:
+    """Between krypton and iodine none has one, nor any after it."""
+    with pytest.raises(InputError, match=rf"holds {symbol}, an element that this network has no feature for"):
+        graphs([Molecule.of("CCC"), Molecule.of(f"C[{symbol}]C")])
 
 
 def test_an_empty_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -214,6 +272,9 @@ def test_an_empty_file_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_a_task_is_named(admet: Pretrained) -> None:
     assert task("herg", admet.outputs) == attar.Logit(30)
     assert task("3", admet.outputs) is None
+    assert task("-1:3", admet.outputs) is None
+    assert task("one", ("one", "one more")) == attar.Logit(0)  # in full, though it begins another
+    assert task("er", ("not er", "er alpha")) == attar.Logit(1)
     for text, said in (
         ("predicted", r"31 questions, name one: --target AMES"),
         ("AMIS", r"is no task; there is AMES"),

@@ -24,7 +24,7 @@ def molecule_examples(source: str | Path, graphs: Callable[[Sequence[Molecule]],
     a text that is no SMILES, a molecule of several fragments, an inorganic or too small one, and as `read_molecules`.
     """
     text = str(source).strip()
-    if isinstance(source, Path) or _is_file(text):
+    if isinstance(source, Path) or (text and _is_file(text)):
         table = read_molecules(source)
         pairs = list(zip(table.smiles, table.mols, strict=True))
         notes = " ".join(note.sentence for note in table.notes)
