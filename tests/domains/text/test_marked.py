@@ -48,6 +48,7 @@ def test_the_parts_of_an_answer_go_before_those_of_its_texts():
     rows = found.parts.per_row()[PART]
     assert [name for name, _ in sorted(named(tokens, found).ranked(0))] == ["cat", "n", "o"]
     assert dict(named(tokens, found).ranked(0))["n"] == pytest.approx(float(rows[1]), rel=1e-5)
+    assert marked(tokens, found)[0].values == pytest.approx(rows.tolist(), rel=1e-5)
     assert dict(named(words, found).ranked(0))["on"] == pytest.approx(float(rows[0] + rows[1]), rel=1e-5)
     by_words = _found(tokens, language.model, by=Pieces(), baseline=language.absent)
     assert named(tokens, by_words) is by_words

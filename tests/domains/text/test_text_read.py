@@ -13,6 +13,11 @@ def test_a_text_is_taken_as_it_is_written():
     assert read_texts("  The capital of France is") == (["  The capital of France is"], "1 text")
 
 
+def test_a_sentence_may_end_in_the_name_of_a_file():
+    for text in ("I have read README.md", "on and/or off", "a" * 5000 + "/b"):
+        assert read_texts(text)[0] == [text]
+
+
 def test_files_of_one_text_and_tables_of_several(tmp_path):
     plain, table = tmp_path / "letter.txt", tmp_path / "letters.csv"
     plain.write_bytes("\ufeffDear cat,\nsit.\n".encode())
@@ -28,6 +33,8 @@ def test_what_is_no_text_is_refused_in_one_line(tmp_path):
     other.write_text("said,label\nyes,1\n")
     for source, said in (
         ("letters.csv", r"there is no file letters\.csv: check its name"),
+        ("letters/March.docx", r"there is no file letters/March\.docx: check its name"),
+        (f"{tmp_path}/", "is a folder: name one file in it, or write the text itself"),
         (bytes_, r"is no text in UTF-8 \(byte 3\): save it so"),
         (other, r"text"),
     ):

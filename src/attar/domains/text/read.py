@@ -18,7 +18,7 @@ from attar.core.tables import read_table
 
 COLUMN = "text"  # of a table of texts
 _TABLES = (".csv", ".tsv", ".parquet")
-_FILES = (".txt", ".md", *_TABLES)
+_FILES = (".txt", ".md", *_TABLES, ".doc", ".docx", ".odt", ".rtf", ".pdf", ".html", ".json", ".xlsx")
 # Runs of letters and digits, with an apostrophe inside; a sign of a script without blanks; or one other sign.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+(?:['’][^\W_]+)*|\S", re.UNICODE)
 _LONG = 60  # signs of a text that are quoted
@@ -138,8 +138,12 @@ def read_texts(source: str | Path) -> tuple[list[str], str]:
     table with a column "text". Raises `InputError` where it is none of them."""
     path = _file(source)
     if path is None:
-        if isinstance(source, Path) or str(source).lower().endswith(_FILES):
-            raise InputError(f"there is no file {source}: check its name, or write the text itself")
+        said = str(source)
+        if "/" in said and not any(map(str.isspace, said)) and _is_folder(said):
+            raise InputError(f"{said} is a folder: name one file in it, or write the text itself")
+        # A sentence may end in the name of a file; what has no blank in it is one.
+        if isinstance(source, Path) or (said.lower().endswith(_FILES) and not any(map(str.isspace, said))):
+            raise InputError(f"there is no file {said}: check its name, or write the text itself")
         return [str(source)], "1 text"
     if path.suffix.lower() in _TABLES:
         table = read_table(path)
@@ -152,6 +156,13 @@ def read_texts(source: str | Path) -> tuple[list[str], str]:
             f"{path} is no text in UTF-8 (byte {problem.start:,}): save it so, or give a .csv with a column {COLUMN!r}"
         ) from problem
     return [text.strip("\r\n")], f"1 text of {counted(len(text), 'sign')}"
+
+
+def _is_folder(name: str) -> bool:
+    try:
+        return Path(name).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _file(source: str | Path) -> Path | None:
