@@ -63,6 +63,11 @@ def test_a_bond_counts_half_to_either_end_of_it(anilines: Examples) -> None:
     of_atoms = on_atoms(anilines, said(anilines, [0.0] * 11, bond=1.0))
     assert of_atoms[0].tolist() == [1, 3, 2, 2, 2, 2, 2]  # as many as it has neighbours, once there and once back
     assert of_atoms[1].tolist() == [1, 2, 2, 1]
+    found = said(anilines, [0.0] * 11)
+    found.parts["bonds"][-1] = 1.0  # from chlorine back to its carbon
+    assert on_atoms(anilines, found)[1].tolist() == [0, 0, 0.5, 0.5]
+    assert not on_atoms(anilines, found)[0].any()
+    assert by_group(anilines, found).parts["groups"].flatten().tolist() == [0, 0, 0, 0.5, 0.5]
 
 
 def test_a_bond_between_groups_counts_half_to_either(anilines: Examples) -> None:
