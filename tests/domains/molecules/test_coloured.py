@@ -90,7 +90,8 @@ def test_groups_have_the_sums_of_their_own_molecule(anilines: Examples) -> None:
 
 
 def test_a_groups_value_stands_on_all_of_its_atoms(anilines: Examples) -> None:
-    found = attribute(Total(), anilines.inputs, Occlusion(by=Groups()))
+    assert anilines.features == Groups()  # taken away whole, not shared out
+    found = attribute(Total(), anilines.inputs, Occlusion(by=anilines.features))
     assert by_group(anilines, found) is found
     assert named(anilines, found) is found
     each = on_atoms(anilines, found)
