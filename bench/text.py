@@ -110,6 +110,9 @@ def copied(table: dict[str, Asked], prompts: list[tuple[Tokens, int]]) -> None:
     print(f"\ncopied tokens: {len(prompts)} of {PROMPTS} prompts right")
     print(f"{'method':46s}{'first [95%]':18s}prompts  CPU s each")
     print(f"{'chance':46s}{1 / COPIED:.2f}")
+    places = [place for _, place in prompts]
+    best = max(places.count(place) for place in places) / len(places)
+    print(f"{'trivial control: the commonest place':46s}{best:.2f}")
     for name, asked in table.items():
         began, hits = time.process_time(), 0
         try:
