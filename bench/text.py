@@ -1,6 +1,6 @@
 """A language model whose reasons are known: what does each attribution name first, and how often is it right?
 
-python bench/text.py        about six minutes
+python bench/text.py [NAME …]        about half an hour of a processor; of the rows whose names begin so less
 
 1. "The capital of France is": the two tokens that come first, for Paris by itself (log-probability) and for Paris
    rather than London (difference of logits), by ours and by Captum on the same network.
@@ -10,6 +10,7 @@ python bench/text.py        about six minutes
    baselines on other prompts (drawn with another seed) of the same kind.
 """
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -161,5 +162,6 @@ table: dict[str, Asked] = {
 }
 SLOW = [name for name in table if name.startswith(("shapley", "lime", "integrated", "Captum Integrated"))]
 if __name__ == "__main__":
+    table = {name: asked for name, asked in table.items() if not sys.argv[1:] or name.startswith(tuple(sys.argv[1:]))}
     france(table)
     copied(table, copies(PROMPTS, SEED))

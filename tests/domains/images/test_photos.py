@@ -33,6 +33,15 @@ def test_superpixels_follow_colours(squares: torch.Tensor) -> None:
     assert np.mean(np.array(mixed) == 1) > 0.8
 
 
+def test_a_picture_of_noise_alone_is_cut_into_squares() -> None:
+    noise = torch.rand(3, 40, 48, generator=torch.Generator().manual_seed(0)).numpy()
+    patches = Superpixels(count=9).patches(noise)
+    assert patches.max() == 8
+    assert len({int(n) for n in patches[:13, :16].ravel()}) == 1
+    sizes = torch.from_numpy(patches).unique(return_counts=True)[1]
+    assert int(sizes.min()) > 0.8 * int(sizes.max())
+
+
 def test_superpixels_are_a_partition_whatever_stands_beside(squares: torch.Tensor) -> None:
     both = torch.cat([squares, squares.flip(3) * 0.5])
     features = Superpixels(count=9)(Tensors(both))

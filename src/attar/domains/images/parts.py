@@ -1,5 +1,6 @@
 """The parts of a photo that a person would name: superpixels, or squares."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,8 @@ class Superpixels:
     SLIC: k-means over colour (CIE Lab) and place, which count the more equally the larger `compactness` is. For
     pictures as (batch, channels, height, width), three channels of red, green and blue or one of grey; numbers on any
     one scale. A patch is called by its place among thirds of the picture, from the top left: "patch 12 (top right)".
-    Raises `InputError` for other shapes, `UnsupportedError` without scikit-image.
+    Where nothing is like its neighbours (pure noise) they are squares. Raises `InputError` for other shapes,
+    `UnsupportedError` without scikit-image.
     Source: Achanta et al. 2012, doi:10.1109/TPAMI.2012.120, as scikit-image has it.
     """
 
@@ -76,6 +78,10 @@ class Superpixels:
             start_label=0,
             channel_axis=-1 if colour.ndim == 3 else None,
         )
+        if found.min() == found.max():
+            across = math.ceil(math.sqrt(self.count))
+            down, along = (np.arange(size) * across // size for size in found.shape)
+            found = down[:, None] * across + along
         return np.unique(found, return_inverse=True)[1].reshape(found.shape)
 
 
