@@ -32,7 +32,7 @@ from attar.methods.lime import Lime
 from attar.methods.lrp import LRP
 from attar.methods.occlusion import Occlusion
 from attar.methods.shapley import Shapley
-from attar.pretrained import load
+from attar.pretrained.smollm2 import as_pretrained, load_language
 
 SEED, PROMPTS, COPIED, BUDGET = 11, 40, 20, 200
 FEW = 12  # prompts of those that cost more than a few seconds each
@@ -131,8 +131,8 @@ def copied(table: dict[str, Asked], prompts: list[tuple[Tokens, int]]) -> None:
 
 
 torch.set_num_threads(1)
-known = load("smollm2")
-language = known.read.__self__
+language = load_language()
+known = as_pretrained(language)
 embedding = language.fed.embedding
 absent = {
     "mean": language.absent,

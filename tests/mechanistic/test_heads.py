@@ -68,9 +68,9 @@ def test_kinds_and_lengths_that_are_none_are_refused():
 
 @needs_model("smollm2")
 def test_in_smollm2_the_parts_are_complete_and_its_induction_heads_are_found():
-    from attar.pretrained import load
+    from attar.pretrained.smollm2 import load_language
 
-    language = load("smollm2").read.__self__
+    language = load_language()
     of = transformer(language.network)
     encode = language.fed.encode
     ids = torch.tensor([encode.encode("When Mary and John went to the store, John gave a drink to").ids])

@@ -13,7 +13,7 @@ from attar.domains.text.parts import Pieces
 from attar.methods.attention_rollout import AttentionRollout
 from attar.methods.occlusion import Occlusion
 from attar.methods.shapley import Shapley
-from attar.pretrained import load
+from attar.pretrained.smollm2 import as_pretrained, load_language
 from real_models import needs_model
 
 pytestmark = needs_model("smollm2")
@@ -21,9 +21,14 @@ FRANCE = "The capital of France is"
 
 
 @pytest.fixture(scope="module")
-def smollm2():
+def language():
     pytest.importorskip("transformers")
-    return load("smollm2")
+    return load_language()
+
+
+@pytest.fixture(scope="module")
+def smollm2(language):
+    return as_pretrained(language)
 
 
 def test_what_follows_is_what_the_published_loader_gives(smollm2):
@@ -34,17 +39,17 @@ def test_what_follows_is_what_the_published_loader_gives(smollm2):
     assert float(chances.max()) == pytest.approx(0.77, abs=0.01)
 
 
-def test_texts_are_cut_into_the_tokens_of_their_training(smollm2):
+def test_texts_are_cut_into_the_tokens_of_their_training(language):
     texts = {
         FRANCE: ["The", " capital", " of", " France", " is"],
         "in 1984,": ["in", " ", "1", "9", "8", "4", ","],
         "a\n\n  b": ["a", "\n\n ", " b"],
     }
     for text, pieces in texts.items():
-        inputs, written = smollm2.read.__self__.fed.tokens([text])
+        inputs, written = language.fed.tokens([text])
         assert list(written[0].pieces) == pieces
         assert not inputs.special.any()  # nothing is put before a text
-    inputs, _ = smollm2.read.__self__.fed.tokens(["<|im_start|>user"])
+    inputs, _ = language.fed.tokens(["<|im_start|>user"])
     assert inputs.special.tolist() == [True, False]
 
 
@@ -70,9 +75,8 @@ def test_rather_than_london_france_alone_decides(smollm2):
     assert shares[0] > 1 > shares[1]
 
 
-def test_the_token_that_is_copied_is_found(smollm2):
+def test_the_token_that_is_copied_is_found(language, smollm2):
     """Of random tokens that come twice the one before which the text stops is known to be what is copied."""
-    language = smollm2.read.__self__
     known = [k for k in range(500, 20_000) if (piece := language.fed.piece(k)).startswith(" ") and piece[1:].isalpha()]
     generator = torch.Generator().manual_seed(3)
     hits = asked = 0

@@ -36,8 +36,16 @@ _OF_BLOCKS = {
 
 def load() -> Pretrained:
     """Texts of up to 8,192 tokens; the answers are logits of the token that follows."""
-    facts, weights = _file()
-    language = language_model(facts, weights)
+    return as_pretrained(load_language())
+
+
+def load_language() -> LanguageModel:
+    """The network, unmodified, and its tokenizer, for who wants to look inside."""
+    return language_model(*_file())
+
+
+def as_pretrained(language: LanguageModel) -> Pretrained:
+    """A language model as one of `attar models`."""
     return Pretrained(
         name=NAME,
         model=language.model,
