@@ -8,14 +8,25 @@ import pytest
 import attar
 from attar.pretrained import files as of_packages
 from attar.pretrained import load
+from real_models import needs_model
 
 
 @pytest.mark.parametrize(
     ("model", "absent", "said"),
     [
-        pytest.param("smollm2", "gguf", "smollm2 is read with gguf and transformers", id="gguf"),
-        pytest.param("minilm", "tokenizers", "minilm is a network of transformers", id="tokenizers"),
-        pytest.param("minilm", "transformers", "minilm is a network of transformers", id="transformers"),
+        pytest.param(
+            "smollm2", "gguf", "smollm2 is read with gguf and transformers", id="gguf", marks=needs_model("smollm2")
+        ),
+        pytest.param(
+            "minilm", "tokenizers", "minilm is a network of transformers", id="tokenizers", marks=needs_model("minilm")
+        ),
+        pytest.param(
+            "minilm",
+            "transformers",
+            "minilm is a network of transformers",
+            id="transformers",
+            marks=needs_model("minilm"),
+        ),
     ],
 )
 def test_without_a_library_the_extra_is_named(
