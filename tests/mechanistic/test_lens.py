@@ -85,3 +85,8 @@ def test_norms_that_are_known_are_linear_where_they_are_frozen_and_others_are_re
         torch.testing.assert_close(gain(stream + 1) - gain(torch.ones_like(stream)), gain(stream), rtol=1e-3, atol=1e-4)
     with pytest.raises(attar.UnsupportedError, match="the last norm is a Tanh"):
         frozen_norm(torch.nn.Tanh(), stream)
+
+
+def test_a_model_whose_parts_do_not_sum_to_the_stream_gets_no_numbers():
+    with pytest.raises(attar.UnsupportedError, match="misses the stream"):
+        direct_logit_attribution(transformer(made("gemma2")), ids(), 3)

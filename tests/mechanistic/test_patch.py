@@ -150,3 +150,22 @@ def test_parts_and_texts_that_do_not_fit_are_refused():
         patched(of, ids(), TARGET, Counterfactual(ids()[:2]))
     with pytest.raises(attar.InputError, match="steps is 0"):
         attributed(of, ids(), TARGET, Counterfactual(_other()), steps=0)
+
+
+def test_an_estimate_is_the_mean_gradient_in_the_middle_of_each_step_times_the_difference():
+    of = transformer(made("llama"))
+    found = attributed(of, ids(), Logit(3), Counterfactual(_other()), steps=2, verify=0)
+    states_ = []
+    for text in (ids(), _other()):
+        with torch.no_grad(), recorded(of, ["embed", "0.mlp"]) as seen:
+            logits(of, text)
+        states_.append(dict(seen))
+    here, there = states_
+    gradient = torch.zeros_like(here["0.mlp"])
+    for share in (0.25, 0.75):
+        start = (there["embed"] + share * (here["embed"] - there["embed"])).requires_grad_()
+        with edited(of, {"embed": start}), recorded(of, ["0.mlp"]) as felt:
+            asked = logits(of, ids())[:, -1, 3].sum()
+        gradient += torch.autograd.grad(asked, felt["0.mlp"])[0] / 2
+    expected = ((here["0.mlp"] - there["0.mlp"]) * gradient).sum((1, 2))
+    torch.testing.assert_close(found.values[:, found.names.index("0.mlp")], expected, rtol=1e-4, atol=1e-6)

@@ -149,3 +149,25 @@ def test_a_module_that_was_partly_awake_is_so_again():
     with answering(inner):
         assert not any(each.training for each in inner.modules())
     assert [each.training for each in inner.modules()] == [True, True, False]
+
+
+def test_of_a_part_that_puts_out_several_things_the_first_is_meant_and_the_rest_goes_on():
+    class Pair(torch.nn.Module):
+        def forward(self, hidden_states):
+            return hidden_states + 1, "a cache"
+
+    class One:
+        heads = 1
+
+        def site(self, name):
+            return name
+
+        def where(self, site):
+            return pair, "output"
+
+    pair = Pair()
+    with recorded(One(), ["0.after"]) as seen, edited(One(), {"0.after": lambda array: 2 * array}):  # type: ignore[arg-type]
+        found, rest = pair(torch.zeros(1, 1, 2))
+    assert seen["0.after"].tolist() == [[[1, 1]]]
+    assert found.tolist() == [[[2, 2]]]
+    assert rest == "a cache"
