@@ -119,7 +119,8 @@ def copied(table: dict[str, Asked], prompts: list[tuple[Tokens, int]]) -> None:
         try:
             mine = prompts[:FEW] if name in SLOW else prompts
             for inputs, place in mine:
-                hits += int(asked(inputs, LogProbability())[:COPIED].argmax()) == place
+                wanted = LogProbability(int(inputs.ids[place]))  # by its number: along a path another may be predicted
+                hits += int(asked(inputs, wanted)[:COPIED].argmax()) == place
         except attar.AttarError as problem:
             print(f"{name:46s}refused: {str(problem)[:70]}")
             continue
